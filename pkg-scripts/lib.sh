@@ -1,0 +1,54 @@
+# Shared by every script here: strict mode, the places things live, and small helpers. Sourced, never run.
+# shellcheck shell=bash disable=SC2034
+
+set -euo pipefail
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+SCRIPTS="$ROOT/pkg-scripts"
+PKG="$ROOT/pkg"
+OUT="$ROOT/target"
+
+# say: progress for the person watching, kept off stdout so that a script's output stays its result.
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+  say "error: $*"
+  exit 1
+}
+
+# hash_of FILE...: one SHA-256 over the contents, in the order given.
+hash_of() { cat -- "$@" | sha256sum | cut -d' ' -f1; }
+
+# logged NAME COMMAND...: runs quietly; the whole output appears only if the command fails.
+logged() {
+  local log="$OUT/log/$1.txt"
+  shift
+  mkdir -p "$OUT/log"
+  "$@" >"$log" 2>&1 && return
+  cat "$log" >&2
+  fail "failed: $* (log: $log)"
+}
+
+# What is slow to make is shared by all clones of one user. A machine without a writable home keeps it in the clone.
+cache_folder() {
+  local wanted="${IA3_WEB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/ia3-web}"
+  if mkdir -p "$wanted" 2>/dev/null && [ -w "$wanted" ]; then
+    printf '%s' "$wanted"
+  else
+    mkdir -p "$OUT/cache"
+    printf '%s' "$OUT/cache"
+  fi
+}
+
+IA3_WEB_CACHE="$(cache_folder)"
+CACHE="$IA3_WEB_CACHE"
+export IA3_WEB_CACHE
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
+export PATH="$CACHE/tools/bin:$ROOT/node_modules/.bin:$PATH"
+export CHROMIUM="${CHROMIUM:-/usr/bin/chromium}"
+export CHROMEDRIVER="${CHROMEDRIVER:-/usr/bin/chromedriver}"
+
+# Software Vulkan (lavapipe): every machine runs the native GPU tests on the same implementation.
+export VK_DRIVER_FILES="${VK_DRIVER_FILES:-/usr/share/vulkan/icd.d/lvp_icd.$(uname -m).json}"
+
+mkdir -p "$OUT"
