@@ -122,7 +122,10 @@ impl fmt::Display for Error {
                 write!(f, "{file} is not a safetensors file ({reason}): give the model.safetensors of the model")
             }
             Error::TensorMissing { name } => {
-                write!(f, "the model file has no tensor '{name}': check that config.json and model.safetensors belong together")
+                write!(
+                    f,
+                    "the model file has no tensor '{name}': check that config.json and model.safetensors belong together"
+                )
             }
             Error::TensorShape { name, expected, found } => write!(
                 f,
@@ -147,7 +150,9 @@ impl fmt::Display for Error {
             Error::UnknownLabel { label, known } => {
                 write!(f, "'{label}' is not a label of this model: use one of {}", known.join(", "))
             }
-            Error::EmptyTrainingSet => write!(f, "there are no training examples: give at least one for each of two labels"),
+            Error::EmptyTrainingSet => {
+                write!(f, "there are no training examples: give at least one for each of two labels")
+            }
             Error::SingleClass { label } => {
                 write!(f, "all training examples have the label '{label}': add examples of another label")
             }
@@ -160,7 +165,9 @@ impl fmt::Display for Error {
             Error::AdapterMismatch { reason } => {
                 write!(f, "the adapter does not fit this model ({reason}): load the base model it was trained on")
             }
-            Error::EmptyText { index } => write!(f, "text number {index} (counting from 0) is empty: give it some words or leave it out"),
+            Error::EmptyText { index } => {
+                write!(f, "text number {index} (counting from 0) is empty: give it some words or leave it out")
+            }
             Error::BadOption { option, reason } => write!(f, "option {option} {reason}"),
             Error::Diverged { step } => write!(
                 f,
@@ -170,16 +177,26 @@ impl fmt::Display for Error {
                 write!(f, "WebGPU cannot be used ({reason}): choose device \"auto\" or \"wasm\"")
             }
             Error::OutOfMemory { what, bytes } => {
-                write!(f, "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength")
+                write!(
+                    f,
+                    "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength"
+                )
             }
-            Error::DeviceLost { reason } => write!(f, "the GPU device was lost ({reason}): open it again"),
+            Error::DeviceLost { reason } => {
+                write!(f, "the GPU device was lost ({reason}): open it again")
+            }
             Error::NoHead { adapter: Some(name) } => {
                 write!(f, "adapter '{name}' has no classification head: train it or load one that has")
             }
             Error::NoHead { adapter: None } => {
-                write!(f, "the base model has no classification head yet: train an adapter first, or load one that has a head")
+                write!(
+                    f,
+                    "the base model has no classification head yet: train an adapter first, or load one that has a head"
+                )
             }
-            Error::Busy { what } => write!(f, "{what} is under way: wait for its end or stop it first"),
+            Error::Busy { what } => {
+                write!(f, "{what} is under way: wait for its end or stop it first")
+            }
             Error::NotReady { what } => write!(f, "{what}"),
             Error::NoGradient { op } => write!(f, "{op} has no gradient for this input"),
             Error::Shape { op, reason } => write!(f, "{op}: {reason}"),

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernel::{AdapterKind, Kernel};
 use candle_core::Tensor;
+use std::any::Any;
 use std::fmt::Debug;
 use std::rc::Rc;
 
@@ -87,7 +88,7 @@ pub struct Io<'a> {
 }
 
 /// An operation: shape rule, gradient rule, CPU twin and GPU kernel.
-pub trait Op: Debug {
+pub trait Op: Debug + Any {
     /// Shapes of the outputs, all of them f32.
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>>;
 
@@ -106,7 +107,9 @@ pub trait Op: Debug {
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 
     /// The GPU kernel for these shapes.
-    fn kernel(&self, io: &Io) -> Kernel;
+    fn kernel(&self, _io: &Io) -> Kernel {
+        unimplemented!()
+    }
 }
 
 /// The graph.

@@ -1,0 +1,124 @@
+//! The CPU: runs a plan through the candle twins, one op after the other.
+
+use super::{Data, Inputs, StepResult, TrainState};
+use crate::checkpoint::HostTensor;
+use crate::error::{Error, Result};
+use crate::graph::{Id, Leaf};
+use crate::plan::{Home, Plan};
+use crate::train::AdamW;
+use candle_core::{Device, Tensor};
+use std::collections::HashMap;
+
+/// The weights of the base model in main memory.
+#[derive(Debug, Default)]
+pub struct Cpu {
+    weights: HashMap<String, Tensor>,
+}
+
+/// What one run leaves behind.
+struct Outcome {
+    results: Vec<Vec<f32>>,
+    gradients: Vec<f32>,
+}
+
+impl Cpu {
+    /// Takes over one tensor of the base model.
+    pub fn load(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
+        self.weights.insert(name.into(), Tensor::from_vec(tensor.data, tensor.shape, &Device::Cpu)?);
+        Ok(())
+    }
+
+    /// A copy of one tensor of the base model.
+    pub fn read(&self, name: &str) -> Result<HostTensor> {
+        let tensor = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
+        Ok(HostTensor { shape: tensor.dims().to_vec(), data: tensor.flatten_all()?.to_vec1()? })
+    }
+
+    /// Bytes of the weights.
+    pub fn weight_bytes(&self) -> usize {
+        self.weights.values().map(|tensor| tensor.elem_count() * 4).sum()
+    }
+
+    /// Runs a forward plan.
+    pub fn forward(&self, plan: &Plan, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
+        Ok(self.run(plan, inputs, table)?.results)
+    }
+
+    fn run(&self, plan: &Plan, inputs: &Inputs, table: &[f32]) -> Result<Outcome> {
+        let mut values: Vec<Option<Tensor>> = vec![None; plan.values.len()];
+        for (at, value) in plan.values.iter().enumerate() {
+            values[at] = match &value.leaf {
+                Some(leaf) => self.leaf(leaf, &value.shape, inputs, table)?,
+                None => None,
+            };
+        }
+        let mut gradients = vec![0.0; plan.gradients];
+        for step in &plan.steps {
+            let read = |id: &Id| values[id.0].clone().expect("a plan computes every value before it is read");
+            let outputs = step.op.cpu(&step.inputs.iter().map(read).collect::<Vec<_>>())?;
+            for (id, tensor) in step.outputs.iter().zip(outputs) {
+                if let Some(Home::Gradient(offset)) = plan.homes[id.0] {
+                    let part = tensor.flatten_all()?.to_vec1::<f32>()?;
+                    gradients[offset..offset + part.len()].copy_from_slice(&part);
+                }
+                values[id.0] = Some(tensor);
+            }
+            step.frees.iter().for_each(|id| values[id.0] = None);
+        }
+        let read = |id: &Id| -> Result<Vec<f32>> {
+            let value = values[id.0].as_ref().expect("a result is computed");
+            Ok(value.flatten_all()?.to_vec1()?)
+        };
+        Ok(Outcome { results: plan.results.iter().map(read).collect::<Result<_>>()?, gradients })
+    }
+
+    /// The tensor a leaf stands for; None for a batch leaf that this plan's live nodes do not read.
+    fn leaf(&self, leaf: &Leaf, shape: &[usize], inputs: &Inputs, table: &[f32]) -> Result<Option<Tensor>> {
+        Ok(match leaf {
+            Leaf::Weight(name) => self.weights.get(name).cloned(),
+            Leaf::Table => Some(Tensor::from_slice(table, shape, &Device::Cpu)?),
+            Leaf::Batch(name) => match inputs.iter().find(|(found, _)| found == name) {
+                Some((_, Data::F32(data))) => Some(Tensor::from_slice(data, shape, &Device::Cpu)?),
+                Some((_, Data::U32(data))) => Some(Tensor::from_slice(data, shape, &Device::Cpu)?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// A training run on the CPU: each step is complete when it returns.
+#[derive(Debug)]
+pub struct CpuTraining {
+    state: TrainState,
+    finished: Vec<StepResult>,
+}
+
+impl CpuTraining {
+    /// Starts, or goes on, from `state`.
+    pub fn new(state: &TrainState) -> Self {
+        CpuTraining { state: state.clone(), finished: Vec::new() }
+    }
+
+    /// One optimiser step over the sum of the micro-batches' gradients.
+    pub fn step(&mut self, cpu: &Cpu, batches: &[(&Plan, &Inputs)], settings: &AdamW) -> Result<()> {
+        let mut sum = vec![0.0; self.state.parameters.len() + 1];
+        for (plan, inputs) in batches {
+            let gradients = cpu.run(plan, inputs, &self.state.parameters)?.gradients;
+            sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += g);
+        }
+        let loss = sum.pop().expect("the loss is the last element");
+        let grad_norm = AdamW::norm(&sum);
+        if loss.is_finite() && grad_norm.is_finite() {
+            let TrainState { parameters, first, second, .. } = &mut self.state;
+            settings.update(parameters, first, second, &sum, grad_norm);
+            self.state.step = settings.step;
+        }
+        self.finished.push(StepResult { step: settings.step, loss, grad_norm, state: self.state.clone() });
+        Ok(())
+    }
+
+    /// Takes the steps finished since the last call.
+    pub fn completed(&mut self) -> Vec<StepResult> {
+        std::mem::take(&mut self.finished)
+    }
+}

@@ -1,0 +1,201 @@
+//! Devices that run plans: the CPU through candle, a GPU through WebGPU. Both run the same plan.
+
+pub mod cpu;
+pub mod gpu;
+
+use crate::checkpoint::HostTensor;
+use crate::error::Result;
+use crate::kernel::AdapterKind;
+use crate::plan::Plan;
+use crate::train::AdamW;
+
+/// Part of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Floats.
+    F32(Vec<f32>),
+    /// Ids, labels, slots.
+    U32(Vec<u32>),
+}
+
+/// A batch by the names of its leaves.
+pub type Inputs = Vec<(&'static str, Data)>;
+
+/// What is trained and the optimiser's memory of it; about 55 kB for a small encoder, so it is kept on the CPU side after every step.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TrainState {
+    /// The table row being trained, `(P)`.
+    pub parameters: Vec<f32>,
+    /// First moments, `(P)`.
+    pub first: Vec<f32>,
+    /// Second moments, `(P)`.
+    pub second: Vec<f32>,
+    /// Optimiser steps done.
+    pub step: usize,
+}
+
+/// A finished optimiser step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepResult {
+    /// Which step, from 1.
+    pub step: usize,
+    /// The loss before the step.
+    pub loss: f32,
+    /// Global norm of the gradient before clipping.
+    pub grad_norm: f32,
+    /// The state after the step; unchanged if loss or norm were not finite.
+    pub state: TrainState,
+}
+
+/// A device with the base model's weights on it.
+#[derive(Debug)]
+pub enum Backend {
+    /// The CPU.
+    Cpu(cpu::Cpu),
+    /// A GPU.
+    Gpu(Box<gpu::Gpu>),
+}
+
+/// A plan made ready for one device.
+#[derive(Debug)]
+pub enum Program {
+    /// The CPU runs the plan itself.
+    Cpu(Plan),
+    /// Pipelines, buffers and bind groups of the plan.
+    Gpu(gpu::Program),
+}
+
+/// A training run on one device.
+#[derive(Debug)]
+pub enum Training {
+    /// On the CPU.
+    Cpu(cpu::CpuTraining),
+    /// On a GPU.
+    Gpu(gpu::GpuTraining),
+}
+
+const OTHER_DEVICE: &str = "a program runs on the device it was made for";
+
+impl Backend {
+    /// A CPU without weights.
+    pub fn cpu() -> Backend {
+        Backend::Cpu(cpu::Cpu::default())
+    }
+
+    /// Takes over one tensor of the base model.
+    pub fn load(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
+        match self {
+            Backend::Cpu(cpu) => cpu.load(name, tensor),
+            Backend::Gpu(gpu) => gpu.load(name, tensor),
+        }
+    }
+
+    /// A copy of one tensor of the base model.
+    pub async fn read(&self, name: &str) -> Result<HostTensor> {
+        match self {
+            Backend::Cpu(cpu) => cpu.read(name),
+            Backend::Gpu(gpu) => gpu.read(name).await,
+        }
+    }
+
+    /// Bytes of the weights on the device.
+    pub fn weight_bytes(&self) -> usize {
+        match self {
+            Backend::Cpu(cpu) => cpu.weight_bytes(),
+            Backend::Gpu(gpu) => gpu.weight_bytes(),
+        }
+    }
+
+    /// Makes a forward plan ready to run.
+    pub async fn compile(&mut self, plan: Plan) -> Result<Program> {
+        Ok(match self {
+            Backend::Cpu(_) => Program::Cpu(plan),
+            Backend::Gpu(gpu) => Program::Gpu(gpu.compile(plan, None).await?),
+        })
+    }
+
+    /// Makes a training plan ready to run; it will read and write the buffers of `training`.
+    pub async fn compile_training(&mut self, plan: Plan, training: &Training) -> Result<Program> {
+        Ok(match (self, training) {
+            (Backend::Cpu(_), Training::Cpu(_)) => Program::Cpu(plan),
+            (Backend::Gpu(gpu), Training::Gpu(training)) => Program::Gpu(gpu.compile(plan, Some(training)).await?),
+            _ => panic!("{OTHER_DEVICE}"),
+        })
+    }
+
+    /// Runs a forward program; `table` is `(adapters, parameters)`, flat. Returns the plan's results, flat.
+    pub async fn forward(&mut self, program: &mut Program, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
+        match (self, program) {
+            (Backend::Cpu(cpu), Program::Cpu(plan)) => cpu.forward(plan, inputs, table),
+            (Backend::Gpu(gpu), Program::Gpu(program)) => gpu.forward(program, inputs, table).await,
+            _ => panic!("{OTHER_DEVICE}"),
+        }
+    }
+
+    /// Starts a training run from `state`, or goes on with one.
+    pub async fn begin_training(&mut self, state: &TrainState) -> Result<Training> {
+        Ok(match self {
+            Backend::Cpu(_) => Training::Cpu(cpu::CpuTraining::new(state)),
+            Backend::Gpu(gpu) => Training::Gpu(gpu.begin_training(state).await?),
+        })
+    }
+
+    /// Submits one optimiser step over the sum of the micro-batches' gradients. On a GPU it may still be running when this returns.
+    pub async fn train_step(
+        &mut self,
+        training: &mut Training,
+        batches: &mut [(&mut Program, &Inputs)],
+        settings: &AdamW,
+    ) -> Result<()> {
+        match (self, training) {
+            (Backend::Cpu(cpu), Training::Cpu(training)) => {
+                let plans: Vec<(&Plan, &Inputs)> =
+                    batches.iter().map(|(program, inputs)| (program.cpu(), *inputs)).collect();
+                training.step(cpu, &plans, settings)
+            }
+            (Backend::Gpu(gpu), Training::Gpu(training)) => {
+                let mut programs: Vec<(&mut gpu::Program, &Inputs)> =
+                    batches.iter_mut().map(|(program, inputs)| (program.gpu(), *inputs)).collect();
+                gpu.train_step(training, &mut programs, settings).await
+            }
+            _ => panic!("{OTHER_DEVICE}"),
+        }
+    }
+
+    /// Steps finished since the last call, in order; waits until at most `in_flight` are still running.
+    pub async fn completed(&mut self, training: &mut Training, in_flight: usize) -> Result<Vec<StepResult>> {
+        match (self, training) {
+            (Backend::Cpu(_), Training::Cpu(training)) => Ok(training.completed()),
+            (Backend::Gpu(gpu), Training::Gpu(training)) => gpu.completed(training, in_flight).await,
+            _ => panic!("{OTHER_DEVICE}"),
+        }
+    }
+
+    /// The kind of kernels this device wants.
+    pub fn kind(&self) -> AdapterKind {
+        match self {
+            Backend::Cpu(_) => AdapterKind::Software,
+            Backend::Gpu(gpu) => gpu.kind(),
+        }
+    }
+}
+
+impl Program {
+    /// The plan this was made from.
+    pub fn plan(&self) -> &Plan {
+        match self {
+            Program::Cpu(plan) => plan,
+            Program::Gpu(program) => program.plan(),
+        }
+    }
+
+    fn cpu(&self) -> &Plan {
+        let Program::Cpu(plan) = self else { panic!("{OTHER_DEVICE}") };
+        plan
+    }
+
+    fn gpu(&mut self) -> &mut gpu::Program {
+        let Program::Gpu(program) = self else { panic!("{OTHER_DEVICE}") };
+        program
+    }
+}

@@ -1,0 +1,32 @@
+//! The ops. Each is one `.rs` (shape, gradient, CPU twin, kernel) and its `.wgsl`; adding one adds a line here.
+
+mod activation;
+mod add;
+mod attention;
+mod concat;
+mod cross_entropy;
+mod embed;
+mod head;
+mod host;
+mod layer_norm;
+mod linear;
+mod normalize;
+mod pair_loss;
+mod pool;
+mod scale;
+mod similarity;
+
+pub use activation::{Activation, ActivationGrad, ActivationKind};
+pub use add::Add;
+pub use attention::{Attention, AttentionGrad};
+pub use concat::{Columns, Concat};
+pub use cross_entropy::CrossEntropy;
+pub use embed::Embed;
+pub use head::{Head, HeadGrad};
+pub use layer_norm::{LayerNorm, LayerNormGrad};
+pub use linear::Linear;
+pub use normalize::{Normalize, NormalizeGrad};
+pub use pair_loss::{PairLoss, PairLossKind};
+pub use pool::{Pool, PoolGrad, PoolKind};
+pub use scale::{Scale, ScaleGrad};
+pub use similarity::{Similarity, SimilarityGrad};

@@ -1,0 +1,170 @@
+//! A graph made ready to run: dead nodes dropped, every value given a home, memory shared by liveness.
+
+use crate::autodiff::TableGradient;
+use crate::graph::{Graph, Id, Leaf, Op, Value};
+use std::fmt;
+use std::rc::Rc;
+
+/// Where a value lives while a plan runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// Bound from outside.
+    Leaf(Leaf),
+    /// A slot of working memory.
+    Slot(usize),
+    /// The flat gradient buffer, from this element on.
+    Gradient(usize),
+}
+
+/// One op of a plan.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is computed.
+    pub op: Rc<dyn Op>,
+    /// What it reads.
+    pub inputs: Vec<Id>,
+    /// What it writes.
+    pub outputs: Vec<Id>,
+    /// Values nobody reads after this step.
+    pub frees: Vec<Id>,
+}
+
+/// What a backend runs. Nothing is left to choose: order, memory and results are fixed.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Every value, by [`Id`].
+    pub values: Vec<Value>,
+    /// The ops, in order.
+    pub steps: Vec<Step>,
+    /// Home of each value; None for values that were dropped.
+    pub homes: Vec<Option<Home>>,
+    /// Elements of each slot.
+    pub slots: Vec<usize>,
+    /// Values to hand back after a run; their slots are shared with nothing.
+    pub results: Vec<Id>,
+    /// Length of the flat gradient buffer: 0 without training, else the parameters and, behind them, the loss.
+    pub gradients: usize,
+}
+
+impl Plan {
+    /// Plans a forward pass that hands back `results`.
+    pub fn forward(graph: &Graph, results: &[Id]) -> Plan {
+        Plan::new(graph, results, &[], 0)
+    }
+
+    /// Plans a training step: gradients go to the flat buffer, the loss to its last element.
+    pub fn training(graph: &Graph, loss: Id, gradients: &[TableGradient], parameters: usize) -> Plan {
+        let mut targets: Vec<(Id, usize)> = gradients.iter().map(|part| (part.value, part.offset)).collect();
+        targets.push((loss, parameters));
+        Plan::new(graph, &[], &targets, parameters + 1)
+    }
+
+    fn new(graph: &Graph, results: &[Id], targets: &[(Id, usize)], gradients: usize) -> Plan {
+        let mut plan = Plan {
+            values: graph.values.clone(),
+            steps: Vec::new(),
+            homes: graph.values.iter().map(|value| value.leaf.clone().map(Home::Leaf)).collect(),
+            slots: Vec::new(),
+            results: results.to_vec(),
+            gradients,
+        };
+        targets.iter().for_each(|(id, offset)| plan.homes[id.0] = Some(Home::Gradient(*offset)));
+        plan.keep_live(graph, targets);
+        plan.find_frees();
+        plan.place();
+        plan
+    }
+
+    /// Takes over the nodes that lead to a result or a gradient.
+    fn keep_live(&mut self, graph: &Graph, targets: &[(Id, usize)]) {
+        let mut live = vec![false; graph.values.len()];
+        self.results.iter().chain(targets.iter().map(|(id, _)| id)).for_each(|id| live[id.0] = true);
+        for node in graph.nodes.iter().rev() {
+            if node.outputs.iter().any(|id| live[id.0]) {
+                node.inputs.iter().for_each(|id| live[id.0] = true);
+                let (op, inputs, outputs) = (node.op.clone(), node.inputs.clone(), node.outputs.clone());
+                self.steps.push(Step { op, inputs, outputs, frees: Vec::new() });
+            }
+        }
+        self.steps.reverse();
+    }
+
+    fn find_frees(&mut self) {
+        let mut used = vec![false; self.values.len()];
+        self.results.iter().for_each(|id| used[id.0] = true);
+        for step in self.steps.iter_mut().rev() {
+            for id in step.inputs.iter().chain(&step.outputs) {
+                let computed = self.values[id.0].leaf.is_none();
+                if computed && !std::mem::replace(&mut used[id.0], true) {
+                    step.frees.push(*id);
+                }
+            }
+        }
+    }
+
+    /// Gives every computed value a slot. An output never shares a slot with an input of its own step:
+    /// WebGPU forbids one buffer to be read and written in one dispatch.
+    fn place(&mut self) {
+        let mut free: Vec<usize> = Vec::new();
+        for at in 0..self.steps.len() {
+            for id in self.steps[at].outputs.clone() {
+                if self.homes[id.0].is_none() {
+                    let slot = self.take_slot(&mut free, self.values[id.0].shape.iter().product());
+                    self.homes[id.0] = Some(Home::Slot(slot));
+                }
+            }
+            for id in &self.steps[at].frees {
+                if let Some(Home::Slot(slot)) = self.homes[id.0] {
+                    free.push(slot);
+                }
+            }
+        }
+    }
+
+    /// The smallest free slot that holds `elements`, else the largest one enlarged if that wastes little, else a new one.
+    fn take_slot(&mut self, free: &mut Vec<usize>, elements: usize) -> usize {
+        let fits = free.iter().enumerate().filter(|(_, slot)| self.slots[**slot] >= elements);
+        let best = fits.min_by_key(|(_, slot)| self.slots[**slot]).map(|(at, _)| at);
+        let largest = || free.iter().enumerate().max_by_key(|(_, slot)| self.slots[**slot]).map(|(at, _)| at);
+        match best.or_else(largest) {
+            Some(at) => {
+                let slot = free.swap_remove(at);
+                self.slots[slot] = self.slots[slot].max(elements);
+                slot
+            }
+            None => {
+                self.slots.push(elements);
+                self.slots.len() - 1
+            }
+        }
+    }
+
+    /// Bytes of working memory a run holds.
+    pub fn bytes(&self) -> usize {
+        (self.slots.iter().sum::<usize>() + self.gradients) * 4
+    }
+
+    fn name(&self, id: Id) -> String {
+        match self.homes[id.0].as_ref() {
+            Some(Home::Leaf(Leaf::Weight(name))) => name.clone(),
+            Some(Home::Leaf(Leaf::Batch(name))) => (*name).to_string(),
+            Some(Home::Leaf(Leaf::Table)) => "table".into(),
+            Some(Home::Slot(slot)) => format!("#{slot}"),
+            Some(Home::Gradient(offset)) => format!("gradient+{offset}"),
+            None => "-".into(),
+        }
+    }
+}
+
+/// One line a step: outputs with their shapes, the op, its inputs; then the slots.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in self.steps.iter().enumerate() {
+            let show = |id: &Id| format!("{}{:?}", self.name(*id), self.values[id.0].shape);
+            let outputs: Vec<String> = step.outputs.iter().map(show).collect();
+            let inputs: Vec<String> = step.inputs.iter().map(|id| self.name(*id)).collect();
+            writeln!(f, "{number:4}  {} = {:?}({})", outputs.join(", "), step.op, inputs.join(", "))?;
+        }
+        writeln!(f, "{} dispatches, {} slots, {} bytes", self.steps.len(), self.slots.len(), self.bytes())
+    }
+}

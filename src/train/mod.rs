@@ -1,0 +1,3 @@
+//! Training.
+mod adamw;
+pub use adamw::AdamW;
