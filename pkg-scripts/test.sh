@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs every test and prints the counts of each suite; fails on any failure, on any skipped test and on a suite without tests.
+#   test.sh [SUITE...]    only those suites, in their order below
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$SCRIPTS/counts.sh"
+
+SUITES=(format clippy clippy-wasm types scripts native web npm page)
+
+main() {
+  local suite
+  if [ $# -gt 0 ]; then known "$@" && SUITES=("$@"); fi
+  "$SCRIPTS/build.sh" || fail "the build failed: nothing was tested"
+  cd "$ROOT"
+  for suite in "${SUITES[@]}"; do run_suite "$suite"; done
+  print_counts
+}
+
+known() {
+  local wanted
+  for wanted in "$@"; do
+    [[ " ${SUITES[*]} " == *" $wanted "* ]] || fail "no suite '$wanted': choose from ${SUITES[*]}"
+  done
+}
+
+# Checks that pass or fail as a whole; each counts as one test.
+suite_format() { one_check cargo fmt --all --check; }
+suite_clippy() { one_check cargo clippy --locked --all-targets --quiet -- -D warnings; }
+suite_clippy-wasm() { one_check cargo clippy --locked --all-targets --quiet --target wasm32-unknown-unknown -- -D warnings; }
+suite_types() {
+  one_check tsc --noEmit --project pkg-scripts/tsconfig.json
+  one_check tsc --noEmit --project www/tsconfig.json
+}
+
+suite_scripts() { node_tests pkg-scripts/*.test.mjs; }
+suite_npm() { node_tests tests/npm/run.mjs; }
+suite_page() { node_tests tests/page/run.mjs; }
+
+suite_native() { cargo_tests cargo test --locked; }
+
+# Every tests/web*.rs says itself whether it runs in the page or in a dedicated worker.
+suite_web() {
+  local targets=() file
+  for file in tests/web*.rs; do targets+=(--test "$(basename "$file" .rs)"); done
+  export WASM_BINDGEN_TEST_TIMEOUT="${WASM_BINDGEN_TEST_TIMEOUT:-600}"
+  export WASM_BINDGEN_TEST_WEBDRIVER_JSON="$SCRIPTS/webdriver.json"
+  cargo_tests wasm-pack test --headless --chrome --release --mode no-install -- --locked "${targets[@]}"
+}
+
+main "$@"
