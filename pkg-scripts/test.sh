@@ -35,7 +35,7 @@ suite_scripts() { node_tests pkg-scripts/*.test.mjs; }
 suite_npm() { node_tests tests/npm/run.mjs; }
 suite_page() { node_tests tests/page/run.mjs; }
 
-suite_native() { cargo_tests cargo test --locked; }
+suite_native() { cargo_tests cargo test --locked --no-fail-fast; }
 
 # Every tests/web*.rs says itself whether it runs in the page or in a dedicated worker.
 suite_web() {
@@ -43,7 +43,7 @@ suite_web() {
   for file in tests/web*.rs; do targets+=(--test "$(basename "$file" .rs)"); done
   export WASM_BINDGEN_TEST_TIMEOUT="${WASM_BINDGEN_TEST_TIMEOUT:-600}"
   export WASM_BINDGEN_TEST_WEBDRIVER_JSON="$SCRIPTS/webdriver.json"
-  cargo_tests wasm-pack test --headless --chrome --release --mode no-install -- --locked "${targets[@]}"
+  cargo_tests wasm-pack test --headless --chrome --release --mode no-install -- --locked --no-fail-fast "${targets[@]}"
 }
 
 main "$@"
