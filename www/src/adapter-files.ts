@@ -1,0 +1,90 @@
+/** The files of a saved adapter: out of a zip or a folder's files, and into a zip. */
+
+import { unzipSync, zipSync } from "fflate";
+import type { Pooling } from "./state.js";
+
+/** An adapter is some 60 kB; far larger entries are something else, and are not unpacked. */
+const LARGEST_ENTRY = 64e6;
+
+export interface AdapterFiles {
+  name: string;
+  files: Record<string, Uint8Array>;
+  pooling: Pooling;
+  /** Labels that the files name, or the number of classes where they only have a head of that size, or nothing. */
+  labels: string[] | number | undefined;
+}
+
+/** One zip of the adapter's files, without a folder inside, as PEFT users unpack it. */
+export function zipAdapter(files: Record<string, Uint8Array>): Uint8Array<ArrayBuffer> {
+  return zipSync(files, { level: 0 }) as Uint8Array<ArrayBuffer>; // vectors hardly shrink
+}
+
+/** Reads what a person chose or dropped: one zip, or the files of one adapter. */
+export async function readAdapter(chosen: File[]): Promise<AdapterFiles> {
+  const entries: Record<string, Uint8Array> = {};
+  for (const file of chosen) {
+    const content = new Uint8Array(await file.arrayBuffer());
+    if (isZip(content)) Object.assign(entries, unzip(file.name, content));
+    else entries[file.name] = content;
+  }
+  const files = besideConfig(entries);
+  const name = (chosen[0]?.name ?? "adapter").replace(/\.(zip|json|safetensors)$/, "").replace(/^adapter_(config|model)$/, "loaded");
+  return { name, files, ...describe(files) };
+}
+
+function isZip(content: Uint8Array): boolean {
+  return content[0] === 0x50 && content[1] === 0x4b;
+}
+
+function unzip(name: string, content: Uint8Array): Record<string, Uint8Array> {
+  try {
+    return unzipSync(content, { filter: (entry) => entry.originalSize <= LARGEST_ENTRY });
+  } catch (error) {
+    throw new Error(`${name} is not a readable zip (${(error as Error).message}). Download the adapter again, or choose its files one by one.`);
+  }
+}
+
+/** The files in the folder of adapter_config.json, without that folder: zips made by hand often have one. */
+function besideConfig(entries: Record<string, Uint8Array>): Record<string, Uint8Array> {
+  const config = Object.keys(entries).find((path) => /(^|\/)adapter_config\.json$/.test(path) && !path.startsWith("__MACOSX"));
+  if (config === undefined) throw new Error("There is no adapter_config.json in what you gave. Give one zip, or all the files of one adapter.");
+  const folder = config.slice(0, -"adapter_config.json".length);
+  return Object.fromEntries(
+    Object.entries(entries)
+      .filter(([path]) => path.startsWith(folder) && path.length > folder.length && !path.slice(folder.length).includes("/"))
+      .map(([path, content]) => [path.slice(folder.length), content]),
+  );
+}
+
+/** What the page must know before a model can be made for the adapter: its pooling and its labels. */
+function describe(files: Record<string, Uint8Array>): Pick<AdapterFiles, "pooling" | "labels"> {
+  const config = json(files, "adapter_config.json") as { task_type?: string } | undefined;
+  const pooling = config?.task_type === "SEQ_CLS" ? "pooler" : "mean";
+  const listed = json(files, "labels.json") ?? (json(files, "head_config.json") as { labels?: unknown } | undefined)?.labels;
+  const labels = Array.isArray(listed) && listed.every((label) => typeof label === "string") ? (listed as string[]) : classes(files);
+  return { pooling, labels };
+}
+
+function json(files: Record<string, Uint8Array>, name: string): unknown {
+  const content = files[name];
+  if (!content) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(content));
+  } catch (error) {
+    throw new Error(`${name} is not valid JSON (${(error as Error).message}). Save the adapter again.`);
+  }
+}
+
+/** Rows of the classifier in adapter_model.safetensors: Python's files have a head but no label names. */
+function classes(files: Record<string, Uint8Array>): number | undefined {
+  const content = files["adapter_model.safetensors"];
+  if (!content || content.length < 8) return undefined;
+  const length = new DataView(content.buffer, content.byteOffset).getUint32(0, true);
+  if (length > content.length - 8) return undefined; // the library says what is wrong with the file
+  try {
+    const header = JSON.parse(new TextDecoder().decode(content.subarray(8, 8 + length))) as Record<string, { shape?: number[] }>;
+    return Object.entries(header).find(([key]) => key.endsWith("classifier.bias"))?.[1].shape?.[0];
+  } catch {
+    return undefined;
+  }
+}

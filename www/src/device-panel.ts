@@ -1,0 +1,109 @@
+/** The model panel: device and why, where the model comes from, loading with progress and cancel. */
+
+import { type EstimateOptions, Model } from "ia3-web";
+import { need, onFiles, onPress, setAvailable } from "./dom.js";
+import { bytes } from "./format.js";
+import type { Runner } from "./runner.js";
+import type { Settings } from "./settings.js";
+import type { State } from "./state.js";
+import { type ModelRequest, Workbench, type WorkbenchEvents } from "./workbench.js";
+
+const DEVICES = { webgpu: "GPU", wasm: "CPU" } as const;
+
+/** Starts the panel and makes the workbench whose model it shows. */
+export function startDevicePanel(state: State, runner: Runner, settings: Settings): Workbench {
+  const load = need("load-model", HTMLButtonElement);
+  const cancel = need("cancel-load", HTMLButtonElement);
+  const bar = need("model-progress", HTMLProgressElement);
+  const status = need("model-status", HTMLParagraphElement);
+  const tag = need("model-tag", HTMLSpanElement);
+  let picked: File[] = [];
+  let place = ""; // where the files of this load come from
+  let skipped = ""; // why they could not be kept
+
+  const fromFiles = () => need("source", HTMLDetailsElement).querySelector<HTMLInputElement>("input[value=files]")?.checked === true;
+
+  const request = (): ModelRequest => {
+    const base = need("base-url", HTMLInputElement).value.trim();
+    return {
+      source: fromFiles() ? picked : need("model-id", HTMLInputElement).value.trim(),
+      options: {
+        device: need("device-choice", HTMLSelectElement).value as "auto" | "webgpu" | "wasm",
+        ...(base && { baseUrl: new URL(base, document.baseURI).href.replace(/\/$/, "") }),
+        ...(settings.revision && { revision: settings.revision }),
+      },
+    };
+  };
+
+  /** Before any weight is fetched: how much will come and whether it fits. */
+  const loading = async ({ source, options }: ModelRequest, signal: AbortSignal) => {
+    if (Array.isArray(source) && source.length === 0) {
+      throw new Error("No model files are chosen. Choose model.safetensors, config.json and tokenizer.json, or load from a Hub.");
+    }
+    delete need("model-card", HTMLElement).dataset.done;
+    tag.textContent = "Loading";
+    skipped = "";
+    status.textContent = "Reading the model's sizes";
+    bar.removeAttribute("value");
+    bar.hidden = false;
+    const size = await Model.estimate(source, { ...baseOf(options), signal });
+    need("model-size", HTMLParagraphElement).textContent = `${bytes(size.downloadBytes)} to download once, about ${bytes(size.memoryBytes)} of memory${size.fits ? "." : ": more than this device seems to have. It may still work; close other tabs first."}`;
+  };
+
+  const progress: WorkbenchEvents["progress"] = (event) => {
+    if (event.status === "download") place = event.cached ? "from this browser's cache" : "from the network";
+    if (event.status === "progress_total" && event.total > 0) bar.value = event.loaded / event.total;
+    if (event.status === "progress") status.textContent = `${event.file} ${place}: ${bytes(event.loaded)} of ${bytes(event.total)}`;
+    if (event.status === "cache-skipped") skipped = `It could not be kept for next time (${event.reason}).`;
+    if (event.status === "warm-up") status.textContent = `Preparing the ${DEVICES[event.device]}`;
+  };
+
+  const ready = (model: Model) => {
+    bar.hidden = true;
+    tag.textContent = "Ready";
+    need("model-card", HTMLElement).dataset.done = "";
+    status.textContent = `Ready: ${nameOf(request().source)}, ${place || "from your files"}. ${skipped}`.trim();
+    need("device-kind", HTMLSpanElement).textContent = `Runs on the ${DEVICES[model.device]}`;
+    need("device", HTMLElement).textContent = model.device;
+    need("device-reason", HTMLParagraphElement).textContent = model.deviceInfo.reason;
+  };
+
+  const workbench = new Workbench({ request, loading, progress, ready });
+
+  onPress(load, () => void runner.run("loading", "The model did not load", async (signal) => {
+    workbench.close(); // the button always loads: after a failure, too
+    await workbench.open({ labels: state.labels(), pooling: "mean" }, signal);
+  }));
+  cancel.addEventListener("click", () => runner.stop());
+
+  need("source", HTMLDetailsElement).addEventListener("change", () => {
+    for (const part of document.querySelectorAll<HTMLElement>("[data-source]")) {
+      part.hidden = (part.dataset.source === "files") !== fromFiles();
+    }
+  });
+  onFiles(need("model-files", HTMLInputElement), (files) => {
+    const names = new Set(files.map((file) => file.name));
+    picked = [...picked.filter((file) => !names.has(file.name)), ...files]; // one by one works as well
+    need("model-files-state", HTMLSpanElement).textContent = picked.map((file) => `${file.name} (${bytes(file.size)})`).join(", ");
+  });
+
+  state.subscribe(({ busy }) => {
+    setAvailable(load, !state.data.busy);
+    cancel.hidden = state.data.busy !== "loading";
+    const failed = busy === undefined && !workbench.model && !bar.hidden;
+    if (!failed) return;
+    bar.hidden = true;
+    tag.textContent = "Not loaded";
+    status.textContent = "Not loaded. Parts that arrived stay in the cache; press Load model to try again.";
+  });
+  return workbench;
+}
+
+/** The options that say where files are. */
+function baseOf({ baseUrl, revision }: ModelRequest["options"]): Pick<EstimateOptions, "baseUrl" | "revision"> {
+  return { ...(baseUrl && { baseUrl }), ...(revision && { revision }) };
+}
+
+function nameOf(source: string | File[]): string {
+  return typeof source === "string" ? source : source.map((file) => file.name).join(", ");
+}

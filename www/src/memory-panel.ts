@@ -1,0 +1,30 @@
+/** The memory panel: what the model and the adapters take now, and the most it has been. */
+
+import { element, need } from "./dom.js";
+import { bytes } from "./format.js";
+import type { Workbench } from "./workbench.js";
+
+export class MemoryPanel {
+  /** The largest sum seen since the page was opened, in bytes. */
+  peakBytes = 0;
+  readonly #workbench: Workbench;
+
+  constructor(workbench: Workbench) {
+    this.#workbench = workbench;
+  }
+
+  /** Asks the library and shows its answer. */
+  show(): void {
+    const model = this.#workbench.model;
+    if (!model) return;
+    const { weightBytes, activationBytes, adapterBytes, wasmBytes } = model.memory();
+    // On the CPU weights and activations lie inside the wasm memory, on a GPU beside it.
+    const total = model.device === "wasm" ? Math.max(wasmBytes, weightBytes + activationBytes + adapterBytes) : wasmBytes + weightBytes + activationBytes + adapterBytes;
+    this.peakBytes = Math.max(this.peakBytes, total);
+    const facts: [string, number][] = [
+      ["In use", total], ["Most so far", this.peakBytes], ["Model weights", weightBytes], ["Activations", activationBytes], ["Adapters", adapterBytes], ["WebAssembly memory", wasmBytes],
+    ];
+    need("memory", HTMLDListElement).replaceChildren(...facts.map(([name, value]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, bytes(value)))));
+  }
+}

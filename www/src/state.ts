@@ -1,0 +1,80 @@
+/** What the page knows: examples, adapters and what it is busy with. One object, made in main.ts and handed to every panel. */
+
+export interface Example {
+  text: string;
+  textPair?: string;
+  label: string;
+}
+
+export type Split = "train" | "test";
+export type Pooling = "mean" | "pooler";
+
+/** Figures of a finished training run, kept for the report. */
+export interface RunFigures {
+  trainExamples: number;
+  steps: number;
+  msPerStep: number;
+  lossFirst: number;
+  lossLast: number;
+}
+
+/** One adapter with its saved files: it outlives the model, which is made anew when the labels or the device change. */
+export interface Adapter {
+  name: string;
+  labels: string[];
+  pooling: Pooling;
+  /** File name to content, as `Model.saveAdapter` gives them. */
+  files: Record<string, Uint8Array>;
+  origin: "trained here" | "loaded";
+  /** Known once the adapter has been in a model. */
+  trainableParameters?: number;
+  run?: RunFigures;
+}
+
+export type Task = "loading" | "training" | "answering" | "measuring" | "adapters";
+
+export interface Data {
+  train: Example[];
+  test: Example[];
+  adapters: Adapter[];
+  /** Name of the adapter that answers; undefined while there is none. */
+  active: string | undefined;
+  busy: Task | undefined;
+}
+
+export class State {
+  data: Data = { train: [], test: [], adapters: [], active: undefined, busy: undefined };
+  readonly #listeners: ((changed: Partial<Data>) => void)[] = [];
+
+  /** Calls `listener` after every update with what that update set. */
+  subscribe(listener: (changed: Partial<Data>) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  update(change: Partial<Data>): void {
+    this.data = { ...this.data, ...change };
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  /** The labels of the training examples, sorted, so that the order of the examples does not matter. */
+  labels(): string[] {
+    return [...new Set(this.data.train.map((example) => example.label))].sort();
+  }
+
+  active(): Adapter | undefined {
+    return this.find(this.data.active);
+  }
+
+  find(name: string | undefined): Adapter | undefined {
+    return this.data.adapters.find((adapter) => adapter.name === name);
+  }
+
+  /** Adds an adapter or replaces the one of the same name, and makes it the active one. */
+  keep(adapter: Adapter): void {
+    const known = this.find(adapter.name);
+    const adapters = known
+      ? this.data.adapters.map((each) => (each === known ? adapter : each))
+      : [...this.data.adapters, adapter];
+    this.update({ adapters, active: adapter.name });
+  }
+}
