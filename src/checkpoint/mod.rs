@@ -1,10 +1,30 @@
-//! Checkpoints.
+//! The files of a base model: weights, configuration and tokenizer. Every byte of them is untrusted.
 
-/// A tensor in main memory, decoded to f32.
+pub mod config;
+pub mod header;
+pub mod safetensors;
+pub mod stream;
+pub mod template;
+pub mod tokenizer;
+
+pub use config::{HiddenAct, ModelConfig};
+pub use header::Header;
+pub use stream::StreamReader;
+pub use tokenizer::{Encoding, Tokenizer};
+
+/// A tensor in ordinary memory, row by row, whatever number format its file used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostTensor {
-    /// Dimensions, outermost first.
+    /// Length of each dimension, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
-    /// Elements, row-major.
+    /// The elements; as many as the product of `shape`.
     pub data: Vec<f32>,
+}
+
+impl HostTensor {
+    /// A tensor of `shape` over `data`. Panics where their sizes differ: that is a fault of the caller, not of a file.
+    pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), data.len(), "HostTensor: the data must fill the shape");
+        HostTensor { shape, data }
+    }
 }

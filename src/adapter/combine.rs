@@ -1,0 +1,99 @@
+//! Several adapters as one: their weighted sum, or their product.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::targets::name_all;
+use super::{Adapter, AdapterConfig, Head, Place, Site, places_where};
+use crate::{Error, Result};
+
+/// What an adapter without a vector at some place counts as in a weighted sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Ones: what such an adapter does there.
+    One,
+    /// Zeros: PEFT's rule, which shrinks activations where only some of the adapters have a vector.
+    Zero,
+}
+
+/// The new adapter Σ wᵢ lᵢ, as PEFT's `add_weighted_adapter`: weights are used as given, so they should sum to 1.
+/// The head is the weighted sum of the heads where all adapters have one for the same labels in the same order; else
+/// there is none. (PEFT always starts a combined adapter with an untrained head.) `sites` are those of the base model.
+///
+/// [`Error::BadOption`] without sources or with a number of weights other than theirs.
+pub fn weighted_sum(sources: &[&Adapter], weights: &[f32], missing: Missing, sites: &[Site]) -> Result<Adapter> {
+    let bad = |option: &str, reason: String| Error::BadOption { option: option.into(), reason };
+    let first = sources.first().ok_or_else(|| bad("sources", "is empty: name the adapters to combine".into()))?;
+    if weights.len() != sources.len() {
+        return Err(bad("weights", format!("has {} numbers for {} adapters", weights.len(), sources.len())));
+    }
+    if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
+        return Err(bad("weights", format!("contains {weight}: give finite numbers")));
+    }
+    let absent = match missing {
+        Missing::One => 1.0,
+        Missing::Zero => 0.0,
+    };
+    let vectors =
+        combine(sources, |values| values.zip(weights).map(|(value, weight)| weight * value.unwrap_or(absent)).sum());
+    let config = config(first, sources, &vectors, sites);
+    Ok(Adapter { config, vectors, head: weighted_head(sources, weights) })
+}
+
+/// The adapter that does what all of `actives` do in turn: their vectors multiply, as with several active adapters in
+/// PEFT. PEFT refuses two active heads; here the last adapter that has a head classifies. Without actives this is
+/// the base model.
+pub fn product(actives: &[&Adapter], sites: &[Site]) -> Adapter {
+    let vectors = combine(actives, |values| values.map(|value| value.unwrap_or(1.0)).product());
+    let head = actives.iter().rev().find_map(|adapter| adapter.head.clone());
+    let config = match actives.first() {
+        Some(first) => config(first, actives, &vectors, sites),
+        None => AdapterConfig::default(),
+    };
+    Adapter { config, vectors, head }
+}
+
+type Vectors = BTreeMap<(String, Place), Vec<f32>>;
+
+/// `rule` on the elements at every place that some source has, in the order of the sources.
+fn combine(sources: &[&Adapter], rule: impl Fn(&mut dyn Iterator<Item = Option<f32>>) -> f32) -> Vectors {
+    let places: BTreeSet<_> = sources.iter().flat_map(|adapter| adapter.vectors.keys()).collect();
+    let combined = places.into_iter().map(|place| {
+        let present: Vec<_> = sources.iter().map(|adapter| adapter.vectors.get(place)).collect();
+        let len = present.iter().flatten().map(|vector| vector.len()).max().unwrap_or(0);
+        let element = |i: usize| rule(&mut present.iter().map(|vector| vector.map(|vector| vector[i])));
+        (place.clone(), (0..len).map(element).collect())
+    });
+    combined.collect()
+}
+
+fn weighted_head(sources: &[&Adapter], weights: &[f32]) -> Option<Head> {
+    let heads: Vec<&Head> = sources.iter().map(|adapter| adapter.head.as_ref()).collect::<Option<_>>()?;
+    let first = heads.first()?;
+    if heads.iter().any(|head| head.labels != first.labels || head.hidden != first.hidden) {
+        return None;
+    }
+    let sum = |part: fn(&Head) -> &[f32]| {
+        let element = |i: usize| heads.iter().zip(weights).map(|(head, weight)| weight * part(head)[i]).sum();
+        (0..part(first).len()).map(element).collect()
+    };
+    Some(Head {
+        weight: sum(|head| &head.weight),
+        bias: sum(|head| &head.bias),
+        labels: first.labels.clone(),
+        hidden: first.hidden,
+    })
+}
+
+/// The sources' own configuration where all choose the same modules, else one that names the places in full: unions of
+/// lists and patterns, PEFT's way, can match more than the sources do, and fail where some have lists and some patterns.
+fn config(first: &Adapter, sources: &[&Adapter], vectors: &Vectors, sites: &[Site]) -> AdapterConfig {
+    let mut config = first.config.clone();
+    let choice = |config: &AdapterConfig| {
+        (config.target_modules.clone(), config.feedforward_modules.clone(), config.exclude_modules.clone())
+    };
+    if sources.iter().any(|source| choice(&source.config) != choice(&config)) {
+        let found = places_where(sites, |key| vectors.contains_key(key));
+        name_all(&mut config, sites, &found);
+    }
+    config
+}

@@ -1,0 +1,27 @@
+//! Numbers from N(0, 1), the same for the same seed on every platform.
+
+/// SplitMix64 (Steele, Lea, Flood 2014) through the Box-Muller transform.
+pub(super) struct Normal {
+    state: u64,
+}
+
+impl Normal {
+    pub fn new(seed: u64) -> Self {
+        Normal { state: seed }
+    }
+
+    pub fn draw(&mut self) -> f32 {
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        (radius * (std::f64::consts::TAU * self.uniform()).cos()) as f32
+    }
+
+    /// In (0, 1], so that its logarithm is finite.
+    fn uniform(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        ((z >> 11) + 1) as f64 / (1u64 << 53) as f64
+    }
+}

@@ -1,0 +1,229 @@
+//! Adapter folders in the format of Hugging Face PEFT: reading, with its quirks, and writing.
+
+use std::collections::BTreeMap;
+
+use super::config::CONFIG_FILE;
+use super::head::{self, HEAD_CONFIG_FILE, HEAD_FILE, Head, LABELS_FILE, bad, check_shape, unreadable};
+use super::keys::{Keys, Vector};
+use super::targets::{lies_in_saved_module, name_all, resolve};
+use super::{Adapter, AdapterConfig, Base, Place, Pooling, Site, TaskType, places_where};
+use crate::checkpoint::HostTensor;
+use crate::checkpoint::safetensors::{read_all, write};
+use crate::{Error, Result};
+
+/// The vectors, and in SEQ_CLS the head.
+pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
+
+/// An adapter read from files, and what was remarkable about them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The adapter, its modules named as those of the base.
+    pub adapter: Adapter,
+    /// One sentence for each thing left out or filled in.
+    pub warnings: Vec<String>,
+}
+
+/// Reads an adapter's files (name to bytes; all may lie in one subfolder) for `base`.
+///
+/// Reads what PEFT reads and what it should: keys with the adapter's name left in or without `base_model.model.`, F16
+/// and BF16, an adapter of a task model on the bare encoder and the reverse (paths with and without `bert.`). A vector
+/// that the configuration asks for and the file lacks is ones, with a warning, as is an unexpected key.
+/// The head of a SEQ_CLS file works on the pooler's output: where `base` pools otherwise it is left out, with a warning.
+///
+/// [`Error::AdapterMismatch`] naming the module or both shapes where the adapter is another model's,
+/// [`Error::NoTargetMatch`] where its targets are not in this one, [`Error::BadAdapter`] where files are missing,
+/// malformed, of another method, without the head a SEQ_CLS adapter must have, or with other modules trained whole.
+pub fn load(files: &BTreeMap<String, Vec<u8>>, base: &Base) -> Result<Loaded> {
+    let folder = Folder::find(files)?;
+    let (mut config, mut warnings) = AdapterConfig::from_json(folder.required(CONFIG_FILE)?)?;
+    if let Some(other) = config.task_type.filter(|task| !matches!(task, TaskType::SeqCls | TaskType::FeatureExtraction))
+    {
+        return Err(bad(format!("it is for the task {other:?}: only SEQ_CLS and FEATURE_EXTRACTION can be used")));
+    }
+    let tensors = read_all(folder.required(WEIGHTS_FILE)?).map_err(|error| unreadable(WEIGHTS_FILE, error))?;
+    let mut keys = Keys::sort(tensors)?;
+    for key in std::mem::take(&mut keys.others) {
+        if lies_in_saved_module(&config, &key)? {
+            return Err(bad(format!("it brings a trained '{key}': only vectors and a classifier can be used")));
+        }
+        warnings.push(format!("{WEIGHTS_FILE}: ignored the unexpected key '{key}'"));
+    }
+
+    // Matched in the file's own naming, since patterns and full paths in the configuration use it.
+    let sites = as_named_in(&keys, base);
+    check_modules(keys.vectors.keys(), &sites)?;
+    let found = resolve(&config, &base.model_type, &sites, &[])?;
+    let vectors = take_vectors(&mut keys, base, &sites, &found, &mut warnings)?;
+    let head = read_head(&config, keys, base, &folder, &mut warnings)?;
+
+    config.modules_to_save = None;
+    fit(&mut config, base, &found)?;
+    Ok(Loaded { adapter: Adapter { config, vectors, head }, warnings })
+}
+
+/// Writes an adapter of `base` as PEFT 0.21.2 does: a folder's files by name. The configuration is adjusted where PEFT
+/// could not load it or would scale other modules than `adapter` does (see [`super::settle`]).
+///
+/// [`Error::NoHead`] where the format includes a head and the adapter has none, [`Error::BadAdapter`] where a module
+/// has both an input and an output vector, for which PEFT has no place.
+pub fn save(adapter: &Adapter, base: &Base) -> Result<BTreeMap<String, Vec<u8>>> {
+    let found = places_where(&base.sites, |key| adapter.vectors.contains_key(key));
+    check_modules(adapter.vectors.keys().map(|(module, _)| module), &base.sites)?;
+    if let Some([(index, _), _]) = found.array_windows().find(|[a, b]| a.0 == b.0) {
+        let module = &base.sites[*index].module;
+        return Err(bad(format!("it scales input and output of '{module}', and PEFT keeps one vector a module")));
+    }
+    let mut config = adapter.config.clone();
+    config.modules_to_save = None;
+    fit(&mut config, base, &found)?;
+
+    let mut tensors = BTreeMap::new();
+    for (index, place) in found {
+        let module = &base.sites[index].module;
+        let vector = &adapter.vectors[&(module.clone(), place)];
+        let tensor = HostTensor::new(shape(place, vector.len()).to_vec(), vector.clone());
+        tensors.insert(format!("{}{module}.ia3_l", Keys::PREFIX), tensor);
+    }
+    if let Some(module) = base.head_module() {
+        let head = adapter.head.as_ref().ok_or(Error::NoHead { adapter: None })?;
+        let named = head.tensors().map(|(name, tensor)| (format!("{}{module}.{name}", Keys::PREFIX), tensor));
+        tensors.extend(named);
+    }
+    let mut files = BTreeMap::from([(CONFIG_FILE.into(), config.to_json()), (WEIGHTS_FILE.into(), write(&tensors))]);
+    files.extend(adapter.head.iter().flat_map(|head| head.files(base.pooling)));
+    Ok(files)
+}
+
+/// A module that is not among `sites` belongs to another model.
+fn check_modules<'a>(mut modules: impl Iterator<Item = &'a String>, sites: &[Site]) -> Result<()> {
+    match modules.find(|module| sites.iter().all(|site| site.module != **module)) {
+        Some(module) => {
+            Err(Error::AdapterMismatch { reason: format!("it scales '{module}', which this model does not have") })
+        }
+        None => Ok(()),
+    }
+}
+
+/// PEFT's shape of a vector in its file.
+fn shape(place: Place, len: usize) -> [usize; 2] {
+    match place {
+        Place::Output => [len, 1],
+        Place::Input => [1, len],
+    }
+}
+
+/// Makes `config` one that scales exactly `found` on `base`, and that PEFT can load.
+fn fit(config: &mut AdapterConfig, base: &Base, found: &[(usize, Place)]) -> Result<()> {
+    if base.settle(config).is_ok_and(|settled| settled == found) {
+        return Ok(());
+    }
+    name_all(config, &base.sites, found);
+    base.settle(config).map(|_| ())
+}
+
+/// The base's layers under the paths that the file gives them.
+fn as_named_in(keys: &Keys, base: &Base) -> Vec<Site> {
+    let prefixed = !base.prefix().is_empty() && keys.vectors.keys().any(|module| module.starts_with(base.prefix()));
+    let prefix = if prefixed { base.prefix() } else { "" };
+    let rename = |site: &Site| Site { module: format!("{prefix}{}", base.bare(&site.module)), ..site.clone() };
+    base.sites.iter().map(rename).collect()
+}
+
+fn take_vectors(
+    keys: &mut Keys,
+    base: &Base,
+    sites: &[Site],
+    found: &[(usize, Place)],
+    warnings: &mut Vec<String>,
+) -> Result<BTreeMap<(String, Place), Vec<f32>>> {
+    let mut vectors = BTreeMap::new();
+    for (index, place) in found {
+        let site = &sites[*index];
+        let len = site.len(*place);
+        let values = match keys.vectors.remove(&site.module) {
+            Some(Vector { key, tensor }) => {
+                check_shape(&key, &tensor.shape, &shape(*place, len))?;
+                if !tensor.data.iter().all(|value| value.is_finite()) {
+                    warnings.push(format!("{WEIGHTS_FILE}: '{key}' holds numbers that are not finite"));
+                }
+                tensor.data
+            }
+            None => {
+                warnings.push(format!("{WEIGHTS_FILE}: no vector for '{}', left at ones", site.module));
+                vec![1.0; len]
+            }
+        };
+        vectors.insert((base.sites[*index].module.clone(), *place), values);
+    }
+    let unexpected = std::mem::take(&mut keys.vectors).into_values();
+    warnings
+        .extend(unexpected.map(|Vector { key, .. }| format!("{WEIGHTS_FILE}: ignored '{key}', which is no target")));
+    Ok(vectors)
+}
+
+fn read_head(
+    config: &AdapterConfig,
+    keys: Keys,
+    base: &Base,
+    folder: &Folder,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Head>> {
+    let classifier = match (keys.head_weight, keys.head_bias) {
+        (Some(weight), Some(bias)) => Some((weight, bias)),
+        (None, None) if config.task_type != Some(TaskType::SeqCls) => None,
+        (weight, _) => {
+            let missing = if weight.is_none() { "weight" } else { "bias" };
+            return Err(bad(format!("{WEIGHTS_FILE} has no '{}classifier.{missing}'", Keys::PREFIX)));
+        }
+    };
+    let separate = folder.get(HEAD_FILE).zip(folder.get(HEAD_CONFIG_FILE));
+    match (base.pooling, classifier, separate) {
+        (Pooling::Pooler, Some((weight, bias)), _) => {
+            let labels = folder.get(LABELS_FILE).map(head::read_labels).transpose()?;
+            Head::new(&format!("{}classifier.", Keys::PREFIX), weight, bias, labels, base).map(Some)
+        }
+        (Pooling::Mean, _, Some((weights, config))) => head::read_head(weights, config, base).map(Some),
+        (pooling, classifier, separate) => {
+            if classifier.is_some() || separate.is_some() {
+                warnings.push(format!("left out the head, which works on other states than pooling {pooling:?} gives"));
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// The folder that the files lie in.
+struct Folder<'a> {
+    files: &'a BTreeMap<String, Vec<u8>>,
+    path: &'a str,
+}
+
+impl<'a> Folder<'a> {
+    /// The one that holds the configuration.
+    fn find(files: &'a BTreeMap<String, Vec<u8>>) -> Result<Folder<'a>> {
+        let path =
+            |name: &'a String| name.strip_suffix(CONFIG_FILE).filter(|path| path.is_empty() || path.ends_with('/'));
+        let mut folders = files.keys().filter_map(path);
+        match (folders.next(), folders.next()) {
+            (Some(path), None) => Ok(Folder { files, path }),
+            (Some(a), Some(b)) => Err(bad(format!("there are several, in '{a}' and '{b}': give the files of one"))),
+            (None, _) => Err(bad(format!("there is no {CONFIG_FILE} among the files"))),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a [u8]> {
+        self.files.get(&format!("{}{name}", self.path)).map(Vec::as_slice)
+    }
+
+    fn required(&self, name: &str) -> Result<&'a [u8]> {
+        let pickle = "adapter_model.bin";
+        self.get(name).ok_or_else(|| {
+            let hint = if self.get(pickle).is_some() {
+                format!(": {pickle} is a Python pickle, save the adapter again with safe_serialization=True")
+            } else {
+                String::new()
+            };
+            bad(format!("there is no {name} beside its {CONFIG_FILE}{hint}"))
+        })
+    }
+}
