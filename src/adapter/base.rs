@@ -5,7 +5,8 @@ use super::{AdapterConfig, Place, Site, TaskType, resolve, settle};
 use crate::{Error, Result};
 
 /// How the states of a text's tokens become one vector for the head, which decides the file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// L2-normalised mean over the attention mask (sentence-transformers): PEFT's FEATURE_EXTRACTION format on the bare
     /// encoder, with the head in files of its own.

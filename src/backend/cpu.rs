@@ -100,9 +100,9 @@ impl CpuTraining {
     }
 
     /// One optimiser step over the sum of the micro-batches' gradients.
-    pub fn step(&mut self, cpu: &Cpu, batches: &[(&Plan, &Inputs)], settings: &AdamW) -> Result<()> {
+    pub fn step(&mut self, cpu: &Cpu, plan: &Plan, batches: &[Inputs], settings: &AdamW) -> Result<()> {
         let mut sum = vec![0.0; self.state.parameters.len() + 1];
-        for (plan, inputs) in batches {
+        for inputs in batches {
             let gradients = cpu.run(plan, inputs, &self.state.parameters)?.gradients;
             sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += g);
         }

@@ -144,19 +144,16 @@ impl Backend {
     pub async fn train_step(
         &mut self,
         training: &mut Training,
-        batches: &mut [(&mut Program, &Inputs)],
+        program: &mut Program,
+        batches: &[Inputs],
         settings: &AdamW,
     ) -> Result<()> {
-        match (self, training) {
-            (Backend::Cpu(cpu), Training::Cpu(training)) => {
-                let plans: Vec<(&Plan, &Inputs)> =
-                    batches.iter().map(|(program, inputs)| (program.cpu(), *inputs)).collect();
-                training.step(cpu, &plans, settings)
+        match (self, training, program) {
+            (Backend::Cpu(cpu), Training::Cpu(training), Program::Cpu(plan)) => {
+                training.step(cpu, plan, batches, settings)
             }
-            (Backend::Gpu(gpu), Training::Gpu(training)) => {
-                let mut programs: Vec<(&mut gpu::Program, &Inputs)> =
-                    batches.iter_mut().map(|(program, inputs)| (program.gpu(), *inputs)).collect();
-                gpu.train_step(training, &mut programs, settings).await
+            (Backend::Gpu(gpu), Training::Gpu(training), Program::Gpu(program)) => {
+                gpu.train_step(training, program, batches, settings).await
             }
             _ => panic!("{OTHER_DEVICE}"),
         }
@@ -187,15 +184,5 @@ impl Program {
             Program::Cpu(plan) => plan,
             Program::Gpu(program) => program.plan(),
         }
-    }
-
-    fn cpu(&self) -> &Plan {
-        let Program::Cpu(plan) = self else { panic!("{OTHER_DEVICE}") };
-        plan
-    }
-
-    fn gpu(&mut self) -> &mut gpu::Program {
-        let Program::Gpu(program) = self else { panic!("{OTHER_DEVICE}") };
-        program
     }
 }

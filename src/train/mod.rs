@@ -1,3 +1,16 @@
-//! Training.
+//! Training: what a run is told, its batches and learning rates, its optimiser, heads and metrics.
+
 mod adamw;
+mod batch;
+mod metrics;
+mod options;
+mod prototype;
+mod sampler;
+mod schedule;
+
 pub use adamw::AdamW;
+pub use batch::{Batch, Encoded, bucket};
+pub use metrics::{Metrics, argmax, softmax};
+pub use options::{ContrastiveLoss, Objective, Optimizer, Schedule, Settings, TrainOptions};
+pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};
+pub use sampler::Sampler;

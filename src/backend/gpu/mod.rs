@@ -49,7 +49,8 @@ impl Gpu {
     pub async fn train_step(
         &mut self,
         _training: &mut GpuTraining,
-        _batches: &mut [(&mut Program, &Inputs)],
+        _program: &mut Program,
+        _batches: &[Inputs],
         _settings: &AdamW,
     ) -> Result<()> {
         todo!()

@@ -1,0 +1,200 @@
+//! The adapters of a session: added, loaded, saved, combined, counted.
+
+use super::Session;
+use crate::adapter::{self, Adapter, AdapterConfig, Head, Missing, Pooling, Targets};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a new adapter can be told; the names are those of PEFT's `IA3Config`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AdapterOptions {
+    /// Modules to scale: names or a regular expression. Default: PEFT's for the model type.
+    pub target_modules: Option<TargetOption>,
+    /// Which of them scale their input. Default: PEFT's for the model type.
+    pub feedforward_modules: Option<TargetOption>,
+    /// Modules to leave out.
+    pub exclude_modules: Option<TargetOption>,
+    /// Modules trained whole beside the vectors. Only the classification head can be.
+    pub modules_to_save: Option<Vec<String>>,
+    /// Start from ones (the default), or from N(0, 1) to make an adapter that shows in tests.
+    pub init_ia3_weights: Option<bool>,
+    /// Seed of that.
+    pub seed: Option<u64>,
+}
+
+/// Module names, or a pattern for them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum TargetOption {
+    /// Names.
+    List(Vec<String>),
+    /// A regular expression, or "all-linear".
+    Regex(String),
+}
+
+/// Weights of a combination.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CombineOptions {
+    /// One weight an adapter; default: all alike, summing to one.
+    pub weights: Option<Vec<f32>>,
+    /// What a missing vector counts as.
+    pub missing: MissingOption,
+}
+
+/// What an adapter without a vector at some place counts as.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MissingOption {
+    /// Ones.
+    #[default]
+    One,
+    /// Zeros, PEFT's rule.
+    Zero,
+}
+
+impl From<MissingOption> for Missing {
+    fn from(option: MissingOption) -> Self {
+        match option {
+            MissingOption::One => Missing::One,
+            MissingOption::Zero => Missing::Zero,
+        }
+    }
+}
+
+/// How much of a model an adapter trains.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ParameterCount {
+    /// Elements of vectors and head.
+    pub trainable: usize,
+    /// All elements, base model included.
+    pub total: usize,
+    /// Their ratio, in percent.
+    pub percentage: f64,
+}
+
+impl From<TargetOption> for Targets {
+    fn from(option: TargetOption) -> Self {
+        match option {
+            TargetOption::List(names) => Targets::List(names),
+            TargetOption::Regex(pattern) => Targets::Regex(pattern),
+        }
+    }
+}
+
+impl Session {
+    /// Adds a fresh adapter: the base model until it is trained.
+    pub fn add_adapter(&mut self, name: &str, options: AdapterOptions) -> Result<()> {
+        self.check_new(name)?;
+        if let Some(other) = options.modules_to_save.iter().flatten().find(|module| !HEADS.contains(&module.as_str())) {
+            let reason = format!("names '{other}': only the classification head ('classifier') can be trained whole");
+            return Err(Error::BadOption { option: "modulesToSave".into(), reason });
+        }
+        let mut config = AdapterConfig {
+            base_model_name_or_path: self.options.model_id.clone(),
+            revision: self.options.revision.clone(),
+            target_modules: options.target_modules.map(Targets::from),
+            feedforward_modules: options.feedforward_modules.map(Targets::from),
+            exclude_modules: options.exclude_modules.map(Targets::from),
+            modules_to_save: options.modules_to_save,
+            init_ia3_weights: options.init_ia3_weights.unwrap_or(true),
+            ..AdapterConfig::default()
+        };
+        let places = self.base.settle(&mut config)?;
+        let fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
+        self.adapters.insert(name.into(), Adapter { head: self.pooler_head(), ..fresh });
+        Ok(())
+    }
+
+    /// Loads an adapter from the files of a PEFT folder. Returns warnings, such as vectors the files lack.
+    pub fn load_adapter(&mut self, name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>> {
+        self.check_new(name)?;
+        let mut loaded = adapter::load(files, &self.base)?;
+        if let Some(head) = &mut loaded.adapter.head {
+            head.arrange(&self.base.labels)?;
+        }
+        self.adapters.insert(name.into(), loaded.adapter);
+        Ok(loaded.warnings)
+    }
+
+    /// The files of a PEFT folder, by name.
+    pub fn save_adapter(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+        adapter::save(self.adapter(name)?, &self.base)
+    }
+
+    /// Removes an adapter.
+    pub fn delete_adapter(&mut self, name: &str) -> Result<()> {
+        self.adapter(name)?;
+        if self.run.as_ref().is_some_and(|run| run.adapter() == name) {
+            return Err(Error::Busy { what: format!("training of adapter '{name}'") });
+        }
+        self.adapters.remove(name);
+        Ok(())
+    }
+
+    /// Adds the weighted sum of some adapters as a new one.
+    pub fn combine_adapters(&mut self, name: &str, sources: &[String], options: CombineOptions) -> Result<()> {
+        self.check_new(name)?;
+        let adapters = sources.iter().map(|source| self.adapter(source)).collect::<Result<Vec<_>>>()?;
+        let weights = options.weights.unwrap_or_else(|| vec![1.0 / sources.len().max(1) as f32; sources.len()]);
+        let sum = adapter::weighted_sum(&adapters, &weights, options.missing.into(), &self.base.sites)?;
+        self.adapters.insert(name.into(), sum);
+        Ok(())
+    }
+
+    /// Names of the adapters, sorted.
+    pub fn adapter_names(&self) -> Vec<String> {
+        self.adapters.keys().cloned().collect()
+    }
+
+    /// How much of the model an adapter trains; a head that training will add counts.
+    pub fn trainable_parameters(&self, name: &str) -> Result<ParameterCount> {
+        let vectors: usize = self.adapter(name)?.vectors.values().map(Vec::len).sum();
+        let trainable = vectors + self.base.labels.len() * (self.base.hidden + 1);
+        let base = (self.weight_bytes() / 4) + self.extra.values().map(|tensor| tensor.data.len()).sum::<usize>();
+        let total = base + trainable;
+        Ok(ParameterCount { trainable, total, percentage: 100.0 * trainable as f64 / total as f64 })
+    }
+
+    pub(super) fn adapter(&self, name: &str) -> Result<&Adapter> {
+        self.adapters.get(name).ok_or_else(|| Error::UnknownAdapter { name: name.into(), known: self.adapter_names() })
+    }
+
+    fn check_new(&self, name: &str) -> Result<()> {
+        match name {
+            "" => Err(Error::BadOption { option: "name".into(), reason: "is empty: give the adapter a name".into() }),
+            _ if self.adapters.contains_key(name) => Err(Error::AdapterExists { name: name.into() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// In a SEQ_CLS model an adapter starts with a copy of the model's own head, as PEFT's `modules_to_save` does.
+    fn pooler_head(&self) -> Option<Head> {
+        match self.options.pooling {
+            Pooling::Pooler => self.base_head.clone(),
+            Pooling::Mean => None,
+        }
+    }
+}
+
+/// What PEFT saves whole for SEQ_CLS.
+const HEADS: [&str; 2] = ["classifier", "score"];
+
+impl Head {
+    /// Puts the rows in the order of `labels`. [`Error::AdapterMismatch`] if the head was trained for others.
+    fn arrange(&mut self, labels: &[String]) -> Result<()> {
+        let place = |label: &String| self.labels.iter().position(|found| found == label);
+        let order: Option<Vec<usize>> = labels.iter().map(place).collect();
+        let order = order.filter(|order| order.len() == self.labels.len()).ok_or_else(|| {
+            let (theirs, ours) = (self.labels.join(", "), labels.join(", "));
+            Error::AdapterMismatch { reason: format!("its head tells apart {theirs}; this model's labels are {ours}") }
+        })?;
+        let row = |at: &usize| &self.weight[at * self.hidden..(at + 1) * self.hidden];
+        self.weight = order.iter().flat_map(row).copied().collect();
+        self.bias = order.iter().map(|at| self.bias[*at]).collect();
+        self.labels = labels.to_vec();
+        Ok(())
+    }
+}

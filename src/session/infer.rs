@@ -1,0 +1,216 @@
+//! Answers for texts: labels, vectors, metrics, each row with the adapter asked for.
+
+use super::programs::Key;
+use super::train::Example;
+use super::{Session, Task};
+use crate::adapter::{Adapter, Layout, product};
+use crate::error::{Error, Result};
+use crate::models::{BatchShape, Output};
+use crate::train::{Batch, Encoded, Metrics, argmax, bucket, softmax};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Texts run together where the caller does not say how many.
+const BATCH_SIZE: usize = 16;
+
+/// A text, or a pair.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    /// The second text of a pair.
+    #[serde(default)]
+    pub text_pair: Option<String>,
+}
+
+/// Which adapters answer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Selection {
+    /// These, multiplied, for every row; none is the base model.
+    Active(Vec<String>),
+    /// One a row; None is the base model.
+    Rows(Vec<Option<String>>),
+}
+
+/// How to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InferOptions {
+    /// Texts run together.
+    pub batch_size: Option<usize>,
+    /// Tokens after which a text is cut.
+    pub max_length: Option<usize>,
+}
+
+/// The classification of one text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// The most probable label.
+    pub label: String,
+    /// Its probability.
+    pub score: f32,
+    /// Probability of every label.
+    pub scores: BTreeMap<String, f32>,
+    /// Was the text cut?
+    pub truncated: bool,
+}
+
+/// Vectors of texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    /// One vector a text.
+    pub rows: Vec<Vec<f32>>,
+    /// Was each text cut?
+    pub truncated: Vec<bool>,
+}
+
+impl Session {
+    /// Classifies texts.
+    pub async fn classify(
+        &mut self,
+        texts: &[Text],
+        selection: &Selection,
+        options: InferOptions,
+    ) -> Result<Vec<Answer>> {
+        let texts = self.encode(texts, options.max_length)?;
+        let logits = self.logits(&texts, selection, options).await?;
+        let answer = |(row, text): (&Vec<f32>, &Encoded)| {
+            let scores = softmax(row);
+            let best = argmax(&scores);
+            let labels = &self.base.labels;
+            Answer {
+                label: labels[best].clone(),
+                score: scores[best],
+                scores: labels.iter().cloned().zip(scores).collect(),
+                truncated: text.truncated,
+            }
+        };
+        Ok(logits.iter().zip(&texts).map(answer).collect())
+    }
+
+    /// The vector of each text, as the head sees it.
+    pub async fn embed(&mut self, texts: &[Text], selection: &Selection, options: InferOptions) -> Result<Embeddings> {
+        let texts = self.encode(texts, options.max_length)?;
+        let rows = self.forward(&texts, selection, Output::Embedding, options).await?;
+        Ok(Embeddings { rows, truncated: texts.iter().map(|text| text.truncated).collect() })
+    }
+
+    /// Quality on labelled examples.
+    pub async fn evaluate(
+        &mut self,
+        examples: &[Example],
+        selection: &Selection,
+        options: InferOptions,
+    ) -> Result<Metrics> {
+        let labels = self.label_numbers(examples)?;
+        let texts: Vec<Text> = examples.iter().map(|example| example.text.clone()).collect();
+        let texts = self.encode(&texts, options.max_length)?;
+        let logits = self.logits(&texts, selection, options).await?;
+        Ok(Metrics::new(&logits, &labels, self.base.labels.len()))
+    }
+
+    /// Tokens of texts. [`Error::EmptyText`] names the first one without words.
+    pub(super) fn encode(&self, texts: &[Text], max_length: Option<usize>) -> Result<Vec<Encoded>> {
+        let longest = self.model.config.max_position_embeddings;
+        let length = max_length.unwrap_or(longest);
+        if !(3..=longest).contains(&length) {
+            let reason = format!("is {length}: this model takes 3 to {longest} tokens");
+            return Err(Error::BadOption { option: "maxLength".into(), reason });
+        }
+        let encode = |(index, text): (usize, &Text)| {
+            if text.text.trim().is_empty() || text.text_pair.as_ref().is_some_and(|pair| pair.trim().is_empty()) {
+                return Err(Error::EmptyText { index });
+            }
+            let found = self.tokenizer.encode(&text.text, text.text_pair.as_deref(), length)?;
+            Ok(Encoded { ids: found.ids, types: found.type_ids, truncated: found.truncated })
+        };
+        texts.iter().enumerate().map(encode).collect()
+    }
+
+    pub(super) async fn logits(
+        &mut self,
+        texts: &[Encoded],
+        selection: &Selection,
+        options: InferOptions,
+    ) -> Result<Vec<Vec<f32>>> {
+        if self.options.task != Task::TextClassification {
+            let reason = "is 'feature-extraction', which has no labels: load the model for 'text-classification'";
+            return Err(Error::BadOption { option: "task".into(), reason: reason.into() });
+        }
+        self.forward(texts, selection, Output::Logits, options).await
+    }
+
+    /// Runs texts in batches of similar length and puts the results back in order.
+    pub(super) async fn forward(
+        &mut self,
+        texts: &[Encoded],
+        selection: &Selection,
+        output: Output,
+        options: InferOptions,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.check_loaded()?;
+        if options.batch_size == Some(0) {
+            return Err(Error::BadOption { option: "batchSize".into(), reason: "is 0: give at least 1".into() });
+        }
+        let (members, slots) = self.members(selection, texts.len(), output == Output::Logits)?;
+        let layout = Layout::union(&self.base.sites, &members.iter().collect::<Vec<_>>());
+        let table: Vec<f32> = members.iter().flat_map(|member| layout.pack(member)).collect();
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|at| texts[*at].ids.len());
+        let mut results = vec![Vec::new(); texts.len()];
+        for chunk in order.chunks(options.batch_size.unwrap_or(BATCH_SIZE)) {
+            let rows: Vec<&Encoded> = chunk.iter().map(|at| &texts[*at]).collect();
+            let batch = Batch { rows, slots: chunk.iter().map(|at| slots[*at]).collect(), ..Batch::default() };
+            let backend = self.backend.as_mut().expect("a loaded session has a device");
+            let longest = batch.rows.iter().map(|text| text.ids.len()).max().unwrap_or(1);
+            let length = bucket(longest, self.model.config.max_position_embeddings, backend.kind());
+            let shape = BatchShape { batch: chunk.len().next_power_of_two(), length };
+            let key = Key { shape, adapters: members.len(), layout: layout.clone(), output };
+            let program = self.programs.get(key, &self.model, backend).await?;
+            let found = backend.forward(program, &batch.inputs(shape, self.tokenizer.pad_id()), &table).await?;
+            let width = found[0].len() / shape.batch;
+            for (at, row) in chunk.iter().zip(found[0].chunks_exact(width)) {
+                results[*at] = row.to_vec();
+            }
+        }
+        Ok(results)
+    }
+
+    /// The distinct adapters of a selection, and which of them each row uses.
+    fn members(&self, selection: &Selection, rows: usize, head: bool) -> Result<(Vec<Adapter>, Vec<usize>)> {
+        match selection {
+            Selection::Active(names) => Ok((vec![self.member(names, head)?], vec![0; rows])),
+            Selection::Rows(names) if names.len() != rows => {
+                let reason = format!("names {} adapters for {rows} texts: give one name or null for each", names.len());
+                Err(Error::BadOption { option: "adapter".into(), reason })
+            }
+            Selection::Rows(names) => {
+                let mut distinct: Vec<&Option<String>> = Vec::new();
+                let slot = |name| {
+                    distinct.iter().position(|found| *found == name).unwrap_or_else(|| {
+                        distinct.push(name);
+                        distinct.len() - 1
+                    })
+                };
+                let slots = names.iter().map(slot).collect();
+                let member = |name: &&Option<String>| self.member(name.as_slice(), head);
+                Ok((distinct.iter().map(member).collect::<Result<_>>()?, slots))
+            }
+        }
+    }
+
+    /// The product of some adapters; of none, the base model.
+    fn member(&self, names: &[String], head: bool) -> Result<Adapter> {
+        let adapters = names.iter().map(|name| self.adapter(name)).collect::<Result<Vec<_>>>()?;
+        let mut member = product(&adapters, &self.base.sites);
+        if adapters.is_empty() {
+            member.head = self.base_head.clone();
+        }
+        if head && member.head.is_none() {
+            return Err(Error::NoHead { adapter: (!names.is_empty()).then(|| names.join(", ")) });
+        }
+        Ok(member)
+    }
+}

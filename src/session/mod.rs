@@ -1,0 +1,215 @@
+//! One base model on one device, its adapters, and the programs made for the batch shapes that came by.
+
+mod adapters;
+mod infer;
+mod load;
+mod merge;
+mod programs;
+mod run;
+mod train;
+
+pub use adapters::{AdapterOptions, CombineOptions, ParameterCount};
+pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
+pub use load::{Estimate, estimate};
+pub use run::{EndReason, TrainEvent, TrainResult};
+pub use train::Example;
+
+use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, Pooling};
+use crate::backend::Backend;
+use crate::checkpoint::{HostTensor, ModelConfig, Tokenizer};
+use crate::error::{Error, Result};
+use crate::models::{BatchShape, Model, Output};
+use programs::Programs;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What a model is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// A label for each text.
+    TextClassification,
+    /// A vector for each text.
+    FeatureExtraction,
+}
+
+/// How a session is set up.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionOptions {
+    /// Hub id of the base model, for the adapters' configuration files.
+    #[serde(default)]
+    pub model_id: Option<String>,
+    /// Revision of the base model, likewise.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// What the model is used for.
+    pub task: Task,
+    /// The labels, in the order of the head's rows.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// How token states become one vector: "mean" or "pooler".
+    pub pooling: Pooling,
+    /// Seed of a fresh pooler head.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// A base model with its adapters.
+pub struct Session {
+    model: Model,
+    base: Base,
+    options: SessionOptions,
+    tokenizer: Tokenizer,
+    backend: Option<Backend>,
+    loader: Option<load::Loader>,
+    /// Tensors of the file that no graph reads but a merged file must hold.
+    extra: BTreeMap<String, HostTensor>,
+    loaded: bool,
+    adapters: BTreeMap<String, Adapter>,
+    base_head: Option<Head>,
+    programs: Programs,
+    run: Option<run::Run>,
+    merge: Option<merge::Merge>,
+}
+
+impl Session {
+    /// Reads configuration and tokenizer. A device and the weights come after.
+    pub fn new(config: &[u8], tokenizer: &[u8], options: SessionOptions) -> Result<Session> {
+        check_labels(&options)?;
+        let config = ModelConfig::from_json(config)?;
+        let tokenizer = Tokenizer::from_bytes(tokenizer)?;
+        tokenizer.check(config.vocab_size, config.type_vocab_size)?;
+        let model = Model { config, pooling: options.pooling };
+        let base = Base {
+            model_type: model.config.model_type.clone(),
+            sites: model.sites()?,
+            pooling: options.pooling,
+            hidden: model.config.hidden_size,
+            labels: options.labels.clone(),
+        };
+        Ok(Session {
+            model,
+            base,
+            options,
+            tokenizer,
+            backend: None,
+            loader: None,
+            extra: BTreeMap::new(),
+            loaded: false,
+            adapters: BTreeMap::new(),
+            base_head: None,
+            programs: Programs::default(),
+            run: None,
+            merge: None,
+        })
+    }
+
+    /// Puts a device without weights in the place of the one so far. Adapters and a training run stay.
+    pub fn set_backend(&mut self, backend: Backend) {
+        self.programs.clear();
+        if let Some(run) = &mut self.run {
+            run.leave_device();
+        }
+        self.loaded = false;
+        self.backend = Some(backend);
+    }
+
+    /// The device.
+    pub fn backend(&self) -> Option<&Backend> {
+        self.backend.as_ref()
+    }
+
+    /// The architecture.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Bytes of the weights on the device.
+    pub fn weight_bytes(&self) -> usize {
+        self.backend.as_ref().map_or(0, Backend::weight_bytes)
+    }
+
+    /// Bytes of working memory of the programs that are ready.
+    pub fn activation_bytes(&self) -> usize {
+        let run = self.run.as_ref().map_or(0, run::Run::bytes);
+        match &self.backend {
+            Some(Backend::Cpu(_)) => self.programs.largest().max(run),
+            Some(Backend::Gpu(_)) => self.programs.bytes() + run,
+            None => 0,
+        }
+    }
+
+    /// Bytes of the adapters' vectors and heads.
+    pub fn adapter_bytes(&self) -> usize {
+        let head = |head: &Head| head.weight.len() + head.bias.len();
+        let size = |adapter: &Adapter| {
+            adapter.vectors.values().map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, head)
+        };
+        self.adapters.values().map(size).sum::<usize>() * 4
+    }
+
+    /// Programs that are ready.
+    pub fn program_count(&self) -> usize {
+        self.programs.len() + self.run.as_ref().map_or(0, run::Run::program_count)
+    }
+
+    /// Makes the forward program for a batch shape of the base model ready, so that the first call does not have to.
+    pub async fn warm_up(&mut self, shape: BatchShape) -> Result<()> {
+        self.check_loaded()?;
+        let layout = Layout::new(&self.base.sites, &[], None);
+        let key = programs::Key { shape, adapters: 1, layout, output: Output::Embedding };
+        let backend = self.backend.as_mut().expect("a loaded session has a device");
+        self.programs.get(key, &self.model, backend).await.map(|_| ())
+    }
+
+    /// The plan of a training step in words, for an adapter of the session or one with PEFT's default targets.
+    pub fn plan_text(&self, shape: BatchShape, adapter: Option<&str>) -> Result<String> {
+        let head = Some((self.base.labels.len().max(1), self.base.hidden));
+        let layout = match adapter {
+            Some(name) => {
+                let adapter = self.adapter(name)?;
+                let held = |(index, place): &(usize, Place)| {
+                    adapter.vectors.contains_key(&(self.base.sites[*index].module.clone(), *place))
+                };
+                let both = (0..self.base.sites.len()).flat_map(|index| [(index, Place::Output), (index, Place::Input)]);
+                Layout::new(&self.base.sites, &both.filter(held).collect::<Vec<_>>(), head)
+            }
+            None => Layout::new(&self.base.sites, &self.base.settle(&mut AdapterConfig::default())?, head),
+        };
+        Ok(train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)?.to_string())
+    }
+
+    /// Gives back the device with everything on it. Adapters can still be saved.
+    pub fn close(&mut self) {
+        self.programs.clear();
+        self.run = None;
+        self.merge = None;
+        self.loaded = false;
+        self.backend = None;
+    }
+
+    fn check_loaded(&self) -> Result<()> {
+        if self.loaded {
+            Ok(())
+        } else {
+            Err(Error::NotReady { what: "the weights are not loaded yet: load them first".into() })
+        }
+    }
+}
+
+fn check_labels(options: &SessionOptions) -> Result<()> {
+    let bad = |reason: String| Err(Error::BadOption { option: "labels".into(), reason });
+    if options.task == Task::FeatureExtraction {
+        return Ok(());
+    }
+    if options.labels.len() < 2 {
+        return bad("needs at least two names for text classification".into());
+    }
+    for (at, label) in options.labels.iter().enumerate() {
+        if options.labels[..at].contains(label) {
+            return bad(format!("holds '{label}' twice"));
+        }
+    }
+    Ok(())
+}

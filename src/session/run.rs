@@ -1,0 +1,155 @@
+//! A training run: what it trains, how far it is, and the best it found.
+
+use crate::adapter::{Adapter, Layout};
+use crate::backend::{Program, StepResult, TrainState, Training};
+use crate::models::BatchShape;
+use crate::train::{Encoded, Metrics, Objective, Sampler, Settings};
+use serde::Serialize;
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// All steps were done.
+    Completed,
+    /// Validation stopped improving.
+    Patience,
+    /// Loss or gradient was no longer finite.
+    Diverged,
+    /// The caller stopped it.
+    Aborted,
+    /// An error ended it.
+    Failed,
+}
+
+/// What happens during a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum TrainEvent {
+    /// An optimiser step is done.
+    Step { step: usize, total_steps: usize, loss: f32, learning_rate: f32, grad_norm: f32 },
+    /// The validation examples were evaluated.
+    Eval { step: usize, accuracy: f64, macro_f1: f64, loss: f64 },
+    /// No more steps follow.
+    End { reason: EndReason },
+}
+
+/// What a run achieved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrainResult {
+    /// Loss of each step, before its update.
+    pub losses: Vec<f32>,
+    /// Steps done.
+    pub steps: usize,
+    /// The step whose vectors the adapter has now.
+    pub best_step: usize,
+    /// Validation metrics before the first step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Metrics>,
+    /// Validation metrics of the vectors that were kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Metrics>,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// What was minimised.
+    pub objective: Objective,
+}
+
+/// Texts with the number of their label.
+#[derive(Debug, Default)]
+pub struct Examples {
+    /// The texts.
+    pub texts: Vec<Encoded>,
+    /// Their labels.
+    pub labels: Vec<usize>,
+}
+
+/// The best state so far.
+#[derive(Debug)]
+pub struct Best {
+    /// After which step.
+    pub step: usize,
+    /// The adapter then.
+    pub adapter: Adapter,
+    /// Its validation metrics.
+    pub metrics: Metrics,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Run {
+    pub(super) name: String,
+    pub(super) settings: Settings,
+    pub(super) layout: Layout,
+    pub(super) examples: Examples,
+    pub(super) validation: Examples,
+    pub(super) sampler: Sampler,
+    /// Steps submitted; steps done are `state.step`.
+    pub(super) submitted: usize,
+    /// After the last completed step. It is all that is needed to go on with another device.
+    pub(super) state: TrainState,
+    pub(super) losses: Vec<f32>,
+    pub(super) before: Option<Metrics>,
+    pub(super) best: Option<Best>,
+    pub(super) stale: usize,
+    pub(super) end: Option<EndReason>,
+    /// The shape of every batch: the longest example decides.
+    pub(super) shape: BatchShape,
+    /// The device's part: buffers and the program that uses them. Absent before the first step and after a device was lost.
+    pub(super) device: Option<(Training, Program)>,
+}
+
+impl Run {
+    /// Name of the adapter that is trained.
+    pub fn adapter(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes of working memory.
+    pub fn bytes(&self) -> usize {
+        self.device.as_ref().map_or(0, |(_, program)| program.plan().bytes())
+    }
+
+    /// Programs that are ready: one or none.
+    pub fn program_count(&self) -> usize {
+        usize::from(self.device.is_some())
+    }
+
+    /// Forgets the device; the next step goes on from the last completed one.
+    pub fn leave_device(&mut self) {
+        self.device = None;
+        self.submitted = self.state.step;
+    }
+
+    /// Takes in finished steps and tells of them.
+    pub(super) fn finish(&mut self, results: Vec<StepResult>, events: &mut Vec<TrainEvent>) {
+        for StepResult { step, loss, grad_norm, state } in results {
+            if self.end == Some(EndReason::Diverged) {
+                break;
+            }
+            if !loss.is_finite() || !grad_norm.is_finite() {
+                self.end = Some(EndReason::Diverged);
+                break;
+            }
+            self.losses.push(loss);
+            self.state = state;
+            let learning_rate = self.settings.learning_rate * self.settings.rate(step - 1);
+            events.push(TrainEvent::Step { step, total_steps: self.settings.steps, loss, learning_rate, grad_norm });
+        }
+    }
+
+    /// Takes in an evaluation: keeps the adapter if it is the best so far, counts towards patience if it is not.
+    pub(super) fn judge(&mut self, adapter: Adapter, metrics: Metrics) {
+        let better = |best: &Best| (metrics.accuracy, -metrics.loss) > (best.metrics.accuracy, -best.metrics.loss);
+        if self.best.as_ref().is_none_or(better) {
+            self.best = Some(Best { step: self.state.step, adapter, metrics });
+            self.stale = 0;
+        } else {
+            self.stale += 1;
+            if self.settings.patience.is_some_and(|patience| self.stale >= patience) {
+                self.end = Some(EndReason::Patience);
+            }
+        }
+    }
+}

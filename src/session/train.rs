@@ -1,0 +1,330 @@
+//! Training an adapter of a session, one optimiser step a call.
+
+use super::infer::{InferOptions, Selection, Text};
+use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
+use super::{Session, Task};
+use crate::adapter::{Adapter, Head, Layout, Pooling};
+use crate::autodiff::{TableGradient, gradients};
+use crate::backend::{Inputs, TrainState};
+use crate::error::{Error, Result};
+use crate::fuse::fuse;
+use crate::graph::Id;
+use crate::models::{BatchShape, Model, Output};
+use crate::ops::PairLossKind;
+use crate::plan::Plan;
+use crate::train::{
+    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, TrainOptions, bucket,
+    logistic_regression, prototypes,
+};
+use serde::Deserialize;
+
+/// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
+const RIDGE: f32 = 1e-3;
+/// Steps that may run on a GPU while the next is prepared.
+const IN_FLIGHT: usize = 2;
+
+/// A labelled text, or pair.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Example {
+    /// The text.
+    #[serde(flatten)]
+    pub text: Text,
+    /// Its label, one of the session's.
+    pub label: String,
+}
+
+/// Plans a training step: forward, backward, loss; all gradients in the flat buffer.
+pub(super) fn training_plan(model: &Model, shape: BatchShape, layout: &Layout, output: Output) -> Result<Plan> {
+    let (mut graph, loss) = model.graph(shape, layout, 1, output)?;
+    fuse(&mut graph, &[loss]);
+    let parts: Vec<TableGradient> = gradients(&mut graph, loss)?;
+    let kept: Vec<Id> = parts.iter().map(|part| part.value).chain([loss]).collect();
+    fuse(&mut graph, &kept);
+    Ok(Plan::training(&graph, loss, &parts, layout.len))
+}
+
+impl Session {
+    /// Starts training an adapter. Returns the number of steps and the objective that was chosen.
+    pub async fn begin_training(
+        &mut self,
+        name: &str,
+        examples: &[Example],
+        validation: &[Example],
+        options: &TrainOptions,
+    ) -> Result<(usize, Objective)> {
+        self.check_loaded()?;
+        if let Some(run) = &self.run {
+            return Err(Error::Busy { what: format!("training of adapter '{}'", run.name) });
+        }
+        if self.options.task != Task::TextClassification {
+            let reason = "is 'feature-extraction': load the model for 'text-classification' to train it with labels";
+            return Err(Error::BadOption { option: "task".into(), reason: reason.into() });
+        }
+        let labels = self.check_examples(examples)?;
+        let settings =
+            options.resolve(examples.len(), self.base.labels.len(), self.model.config.max_position_embeddings)?;
+        let examples = self.examples(examples, labels, settings.max_length)?;
+        let validation_labels = self.label_numbers(validation)?;
+        let validation = self.examples(validation, validation_labels, settings.max_length)?;
+        let adapter = self.adapter(name)?.clone();
+        let adapter = self.with_head(adapter, &examples).await?;
+        self.adapters.insert(name.into(), adapter.clone());
+        let run = self.run(name, settings, adapter, examples, validation)?;
+        let answer = (run.settings.steps, run.settings.objective);
+        self.run = Some(run);
+        self.judge().await?;
+        if let Some(run) = &mut self.run {
+            run.before = run.best.as_ref().map(|best| best.metrics.clone());
+        }
+        Ok(answer)
+    }
+
+    /// One optimiser step. Returns what happened since the last call; after [`TrainEvent::End`] nothing more will.
+    pub async fn train_step(&mut self) -> Result<Vec<TrainEvent>> {
+        let mut run = self.run.take().ok_or_else(no_run)?;
+        let found = self.advance(&mut run).await;
+        self.run = Some(run);
+        let (mut events, evaluate) = found?;
+        if evaluate {
+            let metrics = self.judge().await?;
+            let step = self.run.as_ref().map_or(0, |run| run.state.step);
+            events.extend(metrics.map(|Metrics { accuracy, macro_f1, loss, .. }| TrainEvent::Eval {
+                step,
+                accuracy,
+                macro_f1,
+                loss,
+            }));
+        }
+        let run = self.run.as_mut().expect("the run was just put back");
+        if run.end.is_none() && run.state.step >= run.settings.steps {
+            run.end = Some(EndReason::Completed);
+        }
+        events.extend(run.end.map(|reason| TrainEvent::End { reason }));
+        Ok(events)
+    }
+
+    /// Ends the run and puts the best vectors (with validation) or the last (without) into the adapter.
+    /// `reason` is for a run that did not end by itself.
+    pub async fn end_training(&mut self, reason: EndReason) -> Result<TrainResult> {
+        let mut run = self.run.take().ok_or_else(no_run)?;
+        let reason = run.end.unwrap_or(reason);
+        if let (Some((training, _)), Some(backend)) = (&mut run.device, &mut self.backend)
+            && let Ok(results) = backend.completed(training, 0).await
+        {
+            run.finish(results, &mut Vec::new());
+        }
+        run.device = None;
+        let (step, adapter, after) = match run.best.take() {
+            Some(best) => (best.step, best.adapter, Some(best.metrics)),
+            None => (run.state.step, self.trained(&run).await?, None),
+        };
+        self.adapters.insert(run.name.clone(), adapter);
+        let steps = run.state.step;
+        let objective = run.settings.objective;
+        Ok(TrainResult { losses: run.losses, steps, best_step: step, before: run.before, after, reason, objective })
+    }
+
+    /// Submits the next step and takes in those that are finished. Says whether an evaluation is due.
+    async fn advance(&mut self, run: &mut Run) -> Result<(Vec<TrainEvent>, bool)> {
+        self.check_loaded()?;
+        let backend = self.backend.as_mut().expect("a loaded session has a device");
+        if run.device.is_none() {
+            let training = backend.begin_training(&run.state).await?;
+            let output = match run.settings.objective {
+                Objective::CrossEntropy => Output::CrossEntropy,
+                Objective::Contrastive => Output::Contrastive(pair_loss(&run.settings)),
+            };
+            let plan = training_plan(&self.model, run.shape, &run.layout, output)?;
+            let program = backend.compile_training(plan, &training).await?;
+            run.device = Some((training, program));
+        }
+        let (training, program) = run.device.as_mut().expect("the device's part was just made");
+        if run.end.is_none() && run.submitted < run.settings.steps {
+            let inputs: Vec<Inputs> = (0..run.settings.gradient_accumulation)
+                .map(|_| {
+                    batch(&run.examples, &mut run.sampler, &run.settings).inputs(run.shape, self.tokenizer.pad_id())
+                })
+                .collect();
+            let settings = run.settings.adamw(run.submitted, &run.layout);
+            backend.train_step(training, program, &inputs, &settings).await?;
+            run.submitted += 1;
+        }
+        let last = run.submitted >= run.settings.steps || run.end.is_some();
+        let evaluate =
+            !run.validation.texts.is_empty() && (last || run.submitted.is_multiple_of(run.settings.eval_every));
+        let results = backend.completed(training, if evaluate || last { 0 } else { IN_FLIGHT }).await?;
+        let mut events = Vec::new();
+        run.finish(results, &mut events);
+        Ok((events, evaluate && run.end.is_none()))
+    }
+
+    /// Evaluates the run's vectors on its validation examples, if it has any.
+    async fn judge(&mut self) -> Result<Option<Metrics>> {
+        let Some(run) = self.run.take_if(|run| !run.validation.texts.is_empty()) else { return Ok(None) };
+        let found = self.validate(&run).await;
+        let run = self.run.insert(run);
+        let (adapter, metrics) = found?;
+        run.judge(adapter, metrics.clone());
+        Ok(Some(metrics))
+    }
+
+    async fn validate(&mut self, run: &Run) -> Result<(Adapter, Metrics)> {
+        let adapter = self.trained(run).await?;
+        let selection = Selection::Active(vec![run.name.clone()]);
+        let kept = self.adapters.insert(run.name.clone(), adapter.clone());
+        let logits = self.logits(&run.validation.texts, &selection, InferOptions::default()).await;
+        if let Some(kept) = kept {
+            self.adapters.insert(run.name.clone(), kept);
+        }
+        Ok((adapter, Metrics::new(&logits?, &run.validation.labels, self.base.labels.len())))
+    }
+
+    /// The adapter with the run's vectors, and the head that goes with them.
+    async fn trained(&mut self, run: &Run) -> Result<Adapter> {
+        let mut adapter = self.adapter(&run.name)?.clone();
+        run.layout.unpack(&run.state.parameters, &mut adapter);
+        if run.settings.objective == Objective::Contrastive && run.state.step > 0 {
+            let rows = self.embeddings_with(&run.name, &adapter, &run.examples.texts).await?;
+            let (weight, bias) = logistic_regression(&rows, &run.examples.labels, self.base.labels.len(), RIDGE);
+            adapter.head = Some(self.make_head(weight, bias));
+        }
+        Ok(adapter)
+    }
+
+    /// Embeddings of texts with an adapter that need not be one of the session's yet.
+    async fn embeddings_with(&mut self, name: &str, adapter: &Adapter, texts: &[Encoded]) -> Result<Vec<Vec<f32>>> {
+        let kept = self.adapters.insert(name.into(), adapter.clone());
+        let selection = Selection::Active(vec![name.into()]);
+        let rows = self.forward(texts, &selection, Output::Embedding, InferOptions::default()).await;
+        match kept {
+            Some(kept) => self.adapters.insert(name.into(), kept),
+            None => self.adapters.remove(name),
+        };
+        rows
+    }
+
+    /// The adapter with a head: class means of its embeddings where it has none yet. The base model gets its own likewise.
+    async fn with_head(&mut self, mut adapter: Adapter, examples: &Examples) -> Result<Adapter> {
+        if self.options.pooling == Pooling::Pooler {
+            return Ok(adapter);
+        }
+        let classes = self.base.labels.len();
+        if self.base_head.is_none() {
+            let base = Selection::Active(Vec::new());
+            let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
+            let (weight, bias) = prototypes(&rows, &examples.labels, classes);
+            self.base_head = Some(self.make_head(weight, bias));
+        }
+        if adapter.head.is_none() {
+            let rows = self.embeddings_with("", &adapter, &examples.texts).await?;
+            let (weight, bias) = prototypes(&rows, &examples.labels, classes);
+            adapter.head = Some(self.make_head(weight, bias));
+        }
+        Ok(adapter)
+    }
+
+    fn make_head(&self, weight: Vec<f32>, bias: Vec<f32>) -> Head {
+        Head { weight, bias, labels: self.base.labels.clone(), hidden: self.base.hidden }
+    }
+
+    fn run(
+        &self,
+        name: &str,
+        settings: Settings,
+        adapter: Adapter,
+        examples: Examples,
+        validation: Examples,
+    ) -> Result<Run> {
+        let head = adapter.head.as_ref().filter(|_| settings.objective == Objective::CrossEntropy);
+        let layout = Layout::union(&self.base.sites, &[&Adapter { head: head.cloned(), ..adapter.clone() }]);
+        let parameters = layout.pack(&adapter);
+        let zeros = vec![0.0; parameters.len()];
+        let longest = examples.texts.iter().map(|text| text.ids.len()).max().unwrap_or(1);
+        let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
+        let length = bucket(longest, self.model.config.max_position_embeddings, kind);
+        Ok(Run {
+            name: name.into(),
+            sampler: Sampler::new(&examples.labels, self.base.labels.len(), settings.seed),
+            shape: BatchShape { batch: settings.batch_size, length },
+            state: TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 },
+            settings,
+            layout,
+            examples,
+            validation,
+            submitted: 0,
+            losses: Vec::new(),
+            before: None,
+            best: None,
+            stale: 0,
+            end: None,
+            device: None,
+        })
+    }
+
+    fn check_examples(&self, examples: &[Example]) -> Result<Vec<usize>> {
+        let labels = self.label_numbers(examples)?;
+        let first = labels.first().ok_or(Error::EmptyTrainingSet)?;
+        if labels.iter().all(|label| label == first) {
+            return Err(Error::SingleClass { label: self.base.labels[*first].clone() });
+        }
+        Ok(labels)
+    }
+
+    /// The number of each example's label.
+    pub(super) fn label_numbers(&self, examples: &[Example]) -> Result<Vec<usize>> {
+        let number = |example: &Example| {
+            let known = &self.base.labels;
+            known
+                .iter()
+                .position(|label| *label == example.label)
+                .ok_or_else(|| Error::UnknownLabel { label: example.label.clone(), known: known.clone() })
+        };
+        examples.iter().map(number).collect()
+    }
+
+    fn examples(&self, examples: &[Example], labels: Vec<usize>, max_length: usize) -> Result<Examples> {
+        let texts: Vec<Text> = examples.iter().map(|example| example.text.clone()).collect();
+        Ok(Examples { texts: self.encode(&texts, Some(max_length))?, labels })
+    }
+}
+
+impl Settings {
+    /// The optimiser's settings for the step after `done` steps.
+    fn adamw(&self, done: usize, layout: &Layout) -> AdamW {
+        let rate = self.rate(done);
+        AdamW {
+            step: done + 1,
+            learning_rate: self.learning_rate * rate,
+            head_learning_rate: self.head_learning_rate * rate,
+            head_start: layout.head.as_ref().map_or(layout.len, |head| head.weight_offset),
+            weight_decay: self.weight_decay,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            max_grad_norm: self.max_grad_norm,
+        }
+    }
+}
+
+/// The next micro-batch: no larger than the set, so that none counts twice in one step.
+fn batch<'a>(examples: &'a Examples, sampler: &mut Sampler, settings: &Settings) -> Batch<'a> {
+    let count = settings.batch_size.min(examples.texts.len());
+    let picked = sampler.batch(count);
+    Batch {
+        rows: picked.iter().map(|at| &examples.texts[*at]).collect(),
+        slots: Vec::new(),
+        labels: picked.iter().map(|at| examples.labels[*at]).collect(),
+        weight: 1.0 / (count * settings.gradient_accumulation) as f32,
+    }
+}
+
+fn pair_loss(settings: &Settings) -> PairLossKind {
+    match settings.contrastive_loss {
+        ContrastiveLoss::Cosine => PairLossKind::Cosine,
+        ContrastiveLoss::Supervised => PairLossKind::SupervisedContrastive { temperature: settings.temperature },
+    }
+}
+
+fn no_run() -> Error {
+    Error::NotReady { what: "no training is under way: begin one first".into() }
+}

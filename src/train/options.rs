@@ -1,0 +1,202 @@
+//! What a training run can be told, and the settings that follow when it is told little.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// Cross-entropy of the head's logits; vectors and head learn together.
+    CrossEntropy,
+    /// A contrastive loss of the embeddings, then a logistic-regression head on them (SetFit, arXiv 2209.11055).
+    Contrastive,
+}
+
+/// Which contrastive loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContrastiveLoss {
+    /// Cosine similarity of pairs against 1 (same label) or 0.
+    Cosine,
+    /// Supervised contrastive loss (arXiv 2004.11362).
+    Supervised,
+}
+
+/// How the learning rate goes down after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Straight down to 0.
+    Linear,
+    /// Half a cosine down to 0.
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
+/// The optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// `torch.optim.AdamW`.
+    Adamw,
+}
+
+/// Options of a training run; what is left out follows from the task, see [`TrainOptions::resolve`].
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TrainOptions {
+    /// Optimiser steps; wins over `epochs`.
+    pub steps: Option<usize>,
+    /// Passes over the examples.
+    pub epochs: Option<f32>,
+    /// Examples a micro-batch.
+    pub batch_size: Option<usize>,
+    /// Peak learning rate of the IA3 vectors.
+    pub learning_rate: Option<f32>,
+    /// Peak learning rate of the head.
+    pub head_learning_rate: Option<f32>,
+    /// What is minimised.
+    pub objective: Option<Objective>,
+    /// Which contrastive loss, with that objective.
+    pub contrastive_loss: Option<ContrastiveLoss>,
+    /// Temperature of the supervised contrastive loss.
+    pub temperature: Option<f32>,
+    /// The optimiser.
+    pub optimizer: Option<Optimizer>,
+    /// Decoupled weight decay.
+    pub weight_decay: Option<f32>,
+    /// Share of the steps in which the learning rate rises from 0.
+    pub warmup_ratio: Option<f32>,
+    /// How the learning rate goes down.
+    pub schedule: Option<Schedule>,
+    /// Micro-batches whose gradients make one step.
+    pub gradient_accumulation: Option<usize>,
+    /// Largest global gradient norm; 0 clips nothing.
+    pub max_grad_norm: Option<f32>,
+    /// Tokens after which a text is cut.
+    pub max_length: Option<usize>,
+    /// Seed of the order of examples.
+    pub seed: Option<u64>,
+    /// Evaluations without improvement after which the run ends; needs validation examples.
+    pub patience: Option<usize>,
+    /// Steps between evaluations.
+    pub eval_every: Option<usize>,
+}
+
+/// Settings of a run, all decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Examples a micro-batch.
+    pub batch_size: usize,
+    /// Peak learning rate of the vectors.
+    pub learning_rate: f32,
+    /// Peak learning rate of the head.
+    pub head_learning_rate: f32,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Which contrastive loss.
+    pub contrastive_loss: ContrastiveLoss,
+    /// Its temperature.
+    pub temperature: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// Steps in which the learning rate rises.
+    pub warmup_steps: usize,
+    /// How it goes down.
+    pub schedule: Schedule,
+    /// Micro-batches a step.
+    pub gradient_accumulation: usize,
+    /// Largest gradient norm, 0 for none.
+    pub max_grad_norm: f32,
+    /// Tokens after which a text is cut.
+    pub max_length: usize,
+    /// Seed of the order of examples.
+    pub seed: u64,
+    /// Evaluations without improvement that end the run.
+    pub patience: Option<usize>,
+    /// Steps between evaluations.
+    pub eval_every: usize,
+}
+
+impl TrainOptions {
+    /// Decides every setting for `examples` examples of `classes` classes and a model that takes `longest` tokens.
+    /// [`Error::BadOption`] names the option that makes no sense.
+    pub fn resolve(&self, examples: usize, classes: usize, longest: usize) -> Result<Settings> {
+        self.check(longest)?;
+        // Measured on the tasks of the README: with two classes the head separates what the vectors learn;
+        // with more, pairs of a batch carry more signal than single labels do.
+        let objective = self.objective.unwrap_or(match classes {
+            0..=2 => Objective::CrossEntropy,
+            _ => Objective::Contrastive,
+        });
+        let batch_size = self.batch_size.unwrap_or(match objective {
+            Objective::CrossEntropy => 8,
+            Objective::Contrastive => 16,
+        });
+        let gradient_accumulation = self.gradient_accumulation.unwrap_or(1);
+        let per_epoch = examples.div_ceil(batch_size * gradient_accumulation).max(1);
+        let steps = match (self.steps, self.epochs) {
+            (Some(steps), _) => steps,
+            (None, Some(epochs)) => ((epochs * per_epoch as f32).ceil() as usize).max(1),
+            (None, None) => 60,
+        };
+        Ok(Settings {
+            steps,
+            batch_size,
+            learning_rate: self.learning_rate.unwrap_or(1e-2),
+            head_learning_rate: self.head_learning_rate.unwrap_or(1e-1),
+            objective,
+            contrastive_loss: self.contrastive_loss.unwrap_or(ContrastiveLoss::Supervised),
+            temperature: self.temperature.unwrap_or(0.1),
+            weight_decay: self.weight_decay.unwrap_or(0.0),
+            warmup_steps: (self.warmup_ratio.unwrap_or(0.06) * steps as f32).round() as usize,
+            schedule: self.schedule.unwrap_or(Schedule::Linear),
+            gradient_accumulation,
+            max_grad_norm: self.max_grad_norm.unwrap_or(1.0),
+            max_length: self.max_length.unwrap_or(128).min(longest),
+            seed: self.seed.unwrap_or(0),
+            patience: self.patience,
+            eval_every: self.eval_every.unwrap_or((steps / 6).max(1)),
+        })
+    }
+
+    fn check(&self, longest: usize) -> Result<()> {
+        let bad = |option: &str, reason: String| Err(Error::BadOption { option: option.into(), reason });
+        let counts = [
+            ("steps", self.steps),
+            ("batchSize", self.batch_size),
+            ("gradientAccumulation", self.gradient_accumulation),
+            ("patience", self.patience),
+            ("evalEvery", self.eval_every),
+        ];
+        for (option, value) in counts {
+            if value == Some(0) {
+                return bad(option, "is 0: give at least 1".into());
+            }
+        }
+        let sizes = [
+            ("epochs", self.epochs, f32::MIN_POSITIVE, f32::MAX),
+            ("learningRate", self.learning_rate, 0.0, 1e3),
+            ("headLearningRate", self.head_learning_rate, 0.0, 1e3),
+            ("temperature", self.temperature, 1e-3, 1e3),
+            ("weightDecay", self.weight_decay, 0.0, 1e3),
+            ("warmupRatio", self.warmup_ratio, 0.0, 1.0),
+            ("maxGradNorm", self.max_grad_norm, 0.0, f32::MAX),
+        ];
+        for (option, value, least, most) in sizes {
+            if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+                return bad(option, format!("is {value}: give a number from {least} to {most}"));
+            }
+        }
+        match self.max_length {
+            Some(length) if length < 3 || length > longest => {
+                bad("maxLength", format!("is {length}: this model takes 3 to {longest} tokens"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

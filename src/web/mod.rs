@@ -1,0 +1,234 @@
+//! What JavaScript sees: thin exports over [`crate::session::Session`], no logic. `src/js` builds the public API on them.
+
+mod clock;
+mod convert;
+mod device;
+mod error;
+
+use crate::adapter::Pooling;
+use crate::models::BatchShape;
+use crate::session::{EndReason, Example, Selection, Session, SessionOptions, Text, TrainEvent};
+use convert::{bytes_of, files_from, files_into, from_js, to_js};
+use error::{bad_option, to_error};
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+/// Prints panics to the console before they reach JavaScript as a `RuntimeError`.
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// What `Model.estimate` is asked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EstimateOptions {
+    batch_size: usize,
+    max_length: usize,
+    labels: Vec<String>,
+    pooling: Pooling,
+}
+
+/// Sizes of a model from its configuration and the first bytes of its `model.safetensors`.
+#[wasm_bindgen]
+pub fn estimate(config: &str, header: &[u8], options: JsValue) -> Result<JsValue, JsValue> {
+    let EstimateOptions { batch_size, max_length, labels, pooling } = from_js("options", options)?;
+    let shape = BatchShape { batch: batch_size, length: max_length };
+    let found = crate::session::estimate(config.as_bytes(), header, pooling, labels.len(), shape).map_err(to_error)?;
+    to_js(&found)
+}
+
+/// Values of `model_type` that can be loaded.
+#[wasm_bindgen(js_name = supportedModelTypes)]
+pub fn supported_model_types() -> Vec<String> {
+    crate::checkpoint::config::SUPPORTED.iter().map(|name| (*name).to_string()).collect()
+}
+
+/// A base model with its adapters on a device.
+#[wasm_bindgen(js_name = Session)]
+pub struct WebSession {
+    session: Session,
+    clock: clock::Clock,
+}
+
+#[wasm_bindgen(js_class = Session)]
+impl WebSession {
+    /// Reads configuration and tokenizer.
+    #[wasm_bindgen(constructor)]
+    pub fn new(config: &[u8], tokenizer: &[u8], options: JsValue) -> Result<WebSession, JsValue> {
+        let options: SessionOptions = from_js("options", options)?;
+        let session = Session::new(config, tokenizer, options).map_err(to_error)?;
+        Ok(WebSession { session, clock: clock::Clock::default() })
+    }
+
+    /// Opens a device: "auto", "webgpu" or "wasm". Answers with what was opened and why.
+    #[wasm_bindgen(js_name = openDevice)]
+    pub async fn open_device(&mut self, device: String) -> Result<JsValue, JsValue> {
+        let (backend, info) = device::open(&device).await.map_err(to_error)?;
+        self.session.set_backend(backend);
+        to_js(&info)
+    }
+
+    /// Gets ready for the bytes of `model.safetensors`.
+    #[wasm_bindgen(js_name = beginWeights)]
+    pub fn begin_weights(&mut self, content_length: Option<f64>, sha256: Option<String>) -> Result<(), JsValue> {
+        let sha256 = sha256.map(|hex| convert::sha256_from_hex(&hex)).transpose()?;
+        self.session.begin_weights(content_length.map(|bytes| bytes as u64), sha256).map_err(to_error)
+    }
+
+    /// Takes the next bytes of the file.
+    #[wasm_bindgen(js_name = feedWeights)]
+    pub fn feed_weights(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
+        self.session.feed_weights(chunk).map_err(to_error)
+    }
+
+    /// Checks that the file was whole and held what the model needs.
+    #[wasm_bindgen(js_name = finishWeights)]
+    pub async fn finish_weights(&mut self) -> Result<(), JsValue> {
+        self.session.finish_weights().map_err(to_error)
+    }
+
+    /// Makes the programs for a batch shape ready, so that the first call does not have to.
+    #[wasm_bindgen(js_name = warmUp)]
+    pub async fn warm_up(&mut self, batch_size: usize, max_length: usize) -> Result<(), JsValue> {
+        self.session.warm_up(BatchShape { batch: batch_size, length: max_length }).await.map_err(to_error)
+    }
+
+    /// Adds a fresh adapter.
+    #[wasm_bindgen(js_name = addAdapter)]
+    pub fn add_adapter(&mut self, name: &str, options: JsValue) -> Result<(), JsValue> {
+        self.session.add_adapter(name, from_js("options", options)?).map_err(to_error)
+    }
+
+    /// Removes an adapter.
+    #[wasm_bindgen(js_name = deleteAdapter)]
+    pub fn delete_adapter(&mut self, name: &str) -> Result<(), JsValue> {
+        self.session.delete_adapter(name).map_err(to_error)
+    }
+
+    /// Loads an adapter from the files of a PEFT folder. Answers with warnings.
+    #[wasm_bindgen(js_name = loadAdapter)]
+    pub fn load_adapter(&mut self, name: &str, files: JsValue) -> Result<Vec<String>, JsValue> {
+        self.session.load_adapter(name, &files_from(&files)?).map_err(to_error)
+    }
+
+    /// The files of a PEFT folder.
+    #[wasm_bindgen(js_name = saveAdapter)]
+    pub fn save_adapter(&self, name: &str) -> Result<JsValue, JsValue> {
+        Ok(files_into(self.session.save_adapter(name).map_err(to_error)?))
+    }
+
+    /// Adds the weighted sum of some adapters.
+    #[wasm_bindgen(js_name = combineAdapters)]
+    pub fn combine_adapters(&mut self, name: &str, sources: Vec<String>, options: JsValue) -> Result<(), JsValue> {
+        self.session.combine_adapters(name, &sources, from_js("options", options)?).map_err(to_error)
+    }
+
+    /// Names of the adapters.
+    #[wasm_bindgen(js_name = adapterNames)]
+    pub fn adapter_names(&self) -> Vec<String> {
+        self.session.adapter_names()
+    }
+
+    /// How much of the model an adapter trains.
+    #[wasm_bindgen(js_name = trainableParameters)]
+    pub fn trainable_parameters(&self, name: &str) -> Result<JsValue, JsValue> {
+        to_js(&self.session.trainable_parameters(name).map_err(to_error)?)
+    }
+
+    /// Labels of texts.
+    pub async fn classify(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let (texts, adapter) = selection(texts, adapter)?;
+        to_js(&self.session.classify(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// Vectors of texts.
+    pub async fn embed(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let (texts, adapter) = selection(texts, adapter)?;
+        let found = self.session.embed(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?;
+        convert::embeddings(&found)
+    }
+
+    /// Quality on labelled examples.
+    pub async fn evaluate(
+        &mut self,
+        examples: JsValue,
+        adapter: JsValue,
+        options: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let examples: Vec<Example> = from_js("examples", examples)?;
+        let adapter = from_js("adapter", adapter)?;
+        to_js(&self.session.evaluate(&examples, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// Starts training an adapter.
+    #[wasm_bindgen(js_name = beginTraining)]
+    pub async fn begin_training(
+        &mut self,
+        name: String,
+        examples: JsValue,
+        options: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let examples: Vec<Example> = from_js("examples", examples)?;
+        let validation: convert::Validation = from_js("options.validation", options.clone())?;
+        let options = from_js("options", options)?;
+        let found = self.session.begin_training(&name, &examples, &validation.validation, &options).await;
+        let (total_steps, objective) = found.map_err(to_error)?;
+        self.clock.start();
+        to_js(&convert::Begun { total_steps, objective })
+    }
+
+    /// One optimiser step; the events since the last call.
+    #[wasm_bindgen(js_name = trainStep)]
+    pub async fn train_step(&mut self) -> Result<JsValue, JsValue> {
+        let events: Vec<TrainEvent> = self.session.train_step().await.map_err(to_error)?;
+        self.clock.stamp(&events)
+    }
+
+    /// Ends the run and keeps the best or last vectors.
+    #[wasm_bindgen(js_name = endTraining)]
+    pub async fn end_training(&mut self, reason: String) -> Result<JsValue, JsValue> {
+        let reason = match reason.as_str() {
+            "completed" => EndReason::Completed,
+            "aborted" => EndReason::Aborted,
+            "failed" => EndReason::Failed,
+            other => return Err(bad_option("reason", format!("is '{other}': give completed, aborted or failed"))),
+        };
+        let result = self.session.end_training(reason).await.map_err(to_error)?;
+        self.clock.total(&result)
+    }
+
+    /// Starts writing a whole model file with an adapter folded in.
+    #[wasm_bindgen(js_name = beginMerge)]
+    pub fn begin_merge(&mut self, name: &str) -> Result<JsValue, JsValue> {
+        to_js(&convert::MergeSize { total_bytes: self.session.begin_merge(name).map_err(to_error)? as f64 })
+    }
+
+    /// The next bytes of that file.
+    #[wasm_bindgen(js_name = nextMerged)]
+    pub async fn next_merged(&mut self) -> Result<JsValue, JsValue> {
+        let bytes = self.session.next_merged().await.map_err(to_error)?;
+        Ok(bytes.map_or(JsValue::UNDEFINED, |bytes| bytes_of(&bytes)))
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> Result<JsValue, JsValue> {
+        to_js(&convert::Memory::of(&self.session))
+    }
+
+    /// The plan of a training step, in words: one line a dispatch, then memory.
+    #[wasm_bindgen(js_name = planText)]
+    pub fn plan_text(&self, batch_size: usize, length: usize, adapter: Option<String>) -> Result<String, JsValue> {
+        let shape = BatchShape { batch: batch_size, length };
+        self.session.plan_text(shape, adapter.as_deref()).map_err(to_error)
+    }
+
+    /// Gives back everything the session holds on its device.
+    pub fn dispose(&mut self) {
+        self.session.close();
+    }
+}
+
+fn selection(texts: JsValue, adapter: JsValue) -> Result<(Vec<Text>, Selection), JsValue> {
+    Ok((from_js("texts", texts)?, from_js("adapter", adapter)?))
+}
