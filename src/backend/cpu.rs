@@ -54,7 +54,10 @@ impl Cpu {
         }
         let mut gradients = vec![0.0; plan.gradients];
         for step in &plan.steps {
-            let read = |id: &Id| values[id.0].clone().expect("a plan computes every value before it is read");
+            let read = |id: &Id| {
+                let leaf = &plan.values[id.0].leaf;
+                values[id.0].clone().unwrap_or_else(|| panic!("{:?} reads {leaf:?}, which is not there", step.op))
+            };
             let outputs = step.op.cpu(&step.inputs.iter().map(read).collect::<Vec<_>>())?;
             for (id, tensor) in step.outputs.iter().zip(outputs) {
                 if let Some(Home::Gradient(offset)) = plan.homes[id.0] {

@@ -3,7 +3,7 @@
 use crate::adapter::{Layout, Place, Site};
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
-use crate::ops::{Add, Concat, Head, LayerNorm, Linear, Scale};
+use crate::ops::{Add, Concat, Head, LayerNorm, Linear, Rows, Scale};
 
 /// Size of a batch: every text is padded to `length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,17 +62,27 @@ impl<'a> Builder<'a> {
         for module in modules {
             self.sites.push(Site { module: format!("{}{module}", self.prefix), in_features, out_features });
         }
+        let linear = Linear { flipped: false, bias: true, addend: false };
+        let join = |kind: &str| modules.iter().map(|module| format!("{module}.{kind}")).collect::<Vec<_>>().join("+");
+        let weight = self.weight(&join("weight"), vec![modules.len() * out_features, in_features]);
+        let bias = self.weight(&join("bias"), vec![modules.len() * out_features]);
         if modules.iter().all(|module| self.offset(module, Place::Input).is_none()) {
-            let y = self.packed(x, modules, in_features, out_features)?;
+            let y = self.graph.one(linear, &[x, weight, bias])?;
             return self.scale_outputs(y, modules, out_features);
         }
         let mut whole = None;
-        for module in modules {
+        for (at, module) in modules.iter().enumerate() {
             let input = match self.offset(module, Place::Input) {
                 Some(offset) => self.scale(x, Scale { start: 0, len: in_features, offset })?,
                 None => x,
             };
-            let y = self.packed(input, &[module], in_features, out_features)?;
+            let y = if modules.len() == 1 {
+                self.graph.one(linear, &[input, weight, bias])?
+            } else {
+                let rows = Rows { start: at * out_features, len: out_features };
+                let (weight, bias) = (self.graph.one(rows, &[weight])?, self.graph.one(rows, &[bias])?);
+                self.graph.one(linear, &[input, weight, bias])?
+            };
             let y = self.scale_outputs(y, &[module], out_features)?;
             whole = Some(match whole {
                 Some(left) => self.graph.one(Concat, &[left, y])?,
@@ -101,13 +111,6 @@ impl<'a> Builder<'a> {
         let op = Head { offset: head.weight_offset, labels: head.labels };
         let (table, slots) = (self.table(), self.batch("slots"));
         self.graph.one(op, &[x, table, slots])
-    }
-
-    fn packed(&mut self, x: Id, modules: &[&str], in_features: usize, out_features: usize) -> Result<Id> {
-        let join = |kind: &str| modules.iter().map(|module| format!("{module}.{kind}")).collect::<Vec<_>>().join("+");
-        let weight = self.weight(&join("weight"), vec![modules.len() * out_features, in_features]);
-        let bias = self.weight(&join("bias"), vec![modules.len() * out_features]);
-        self.graph.one(Linear { flipped: false, bias: true, addend: false }, &[x, weight, bias])
     }
 
     /// Scales each module's columns; vectors that follow one another in the table share one op.

@@ -13,6 +13,7 @@ mod linear;
 mod normalize;
 mod pair_loss;
 mod pool;
+mod rows;
 mod scale;
 mod similarity;
 
@@ -28,5 +29,6 @@ pub use linear::Linear;
 pub use normalize::{Normalize, NormalizeGrad};
 pub use pair_loss::{PairLoss, PairLossKind};
 pub use pool::{Pool, PoolGrad, PoolKind};
+pub use rows::Rows;
 pub use scale::{Scale, ScaleGrad};
 pub use similarity::{Similarity, SimilarityGrad};

@@ -161,7 +161,7 @@ pub fn estimate(config: &[u8], header: &[u8], pooling: Pooling, labels: usize, s
     let mut adapter = AdapterConfig::default();
     let places = base.settle(&mut adapter)?;
     let layout = Layout::new(&base.sites, &places, Some((labels.max(1), base.hidden)));
-    let plan = super::train::training_plan(&model, shape, &layout, Output::CrossEntropy)?;
+    let plan = crate::train::training_plan(&model, shape, &layout, Output::CrossEntropy)?;
     let state = std::mem::size_of::<TrainState>() + 4 * 4 * layout.len;
     let weight_bytes = elements * 4;
     Ok(Estimate { weight_bytes, memory_bytes: weight_bytes + plan.bytes() + state })

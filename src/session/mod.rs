@@ -177,7 +177,7 @@ impl Session {
             }
             None => Layout::new(&self.base.sites, &self.base.settle(&mut AdapterConfig::default())?, head),
         };
-        Ok(train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)?.to_string())
+        Ok(crate::train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)?.to_string())
     }
 
     /// Gives back the device with everything on it. Adapters can still be saved.

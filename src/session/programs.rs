@@ -3,9 +3,8 @@
 use crate::adapter::Layout;
 use crate::backend::{Backend, Program};
 use crate::error::Result;
-use crate::fuse::fuse;
 use crate::models::{BatchShape, Model, Output};
-use crate::plan::Plan;
+use crate::train::forward_plan;
 
 /// More than the shapes a page meets in a minute; each holds working memory on a GPU.
 const MOST: usize = 6;
@@ -33,10 +32,8 @@ impl Programs {
         let ready = match self.0.iter().position(|(found, _)| *found == key) {
             Some(at) => self.0.remove(at),
             None => {
-                let (mut graph, output) = model.graph(key.shape, &key.layout, key.adapters, key.output)?;
-                fuse(&mut graph, &[output]);
-                let program = backend.compile(Plan::forward(&graph, &[output])).await?;
-                (key, program)
+                let plan = forward_plan(model, key.shape, &key.layout, key.adapters, key.output)?;
+                (key, backend.compile(plan).await?)
             }
         };
         if self.0.len() >= MOST {

@@ -4,17 +4,13 @@ use super::infer::{InferOptions, Selection, Text};
 use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
 use super::{Session, Task};
 use crate::adapter::{Adapter, Head, Layout, Pooling};
-use crate::autodiff::{TableGradient, gradients};
 use crate::backend::{Inputs, TrainState};
 use crate::error::{Error, Result};
-use crate::fuse::fuse;
-use crate::graph::Id;
-use crate::models::{BatchShape, Model, Output};
+use crate::models::{BatchShape, Output};
 use crate::ops::PairLossKind;
-use crate::plan::Plan;
 use crate::train::{
     AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, TrainOptions, bucket,
-    logistic_regression, prototypes,
+    logistic_regression, prototypes, training_plan,
 };
 use serde::Deserialize;
 
@@ -31,16 +27,6 @@ pub struct Example {
     pub text: Text,
     /// Its label, one of the session's.
     pub label: String,
-}
-
-/// Plans a training step: forward, backward, loss; all gradients in the flat buffer.
-pub(super) fn training_plan(model: &Model, shape: BatchShape, layout: &Layout, output: Output) -> Result<Plan> {
-    let (mut graph, loss) = model.graph(shape, layout, 1, output)?;
-    fuse(&mut graph, &[loss]);
-    let parts: Vec<TableGradient> = gradients(&mut graph, loss)?;
-    let kept: Vec<Id> = parts.iter().map(|part| part.value).chain([loss]).collect();
-    fuse(&mut graph, &kept);
-    Ok(Plan::training(&graph, loss, &parts, layout.len))
 }
 
 impl Session {

@@ -1,0 +1,33 @@
+//! From a model to plans: a forward pass, or a whole training step.
+
+use crate::adapter::Layout;
+use crate::autodiff::gradients;
+use crate::error::Result;
+use crate::fuse::fuse;
+use crate::graph::Id;
+use crate::models::{BatchShape, Model, Output};
+use crate::plan::Plan;
+
+/// Plans a forward pass with a table of `adapters` rows laid out as `layout`; its one result is `output`.
+pub fn forward_plan(
+    model: &Model,
+    shape: BatchShape,
+    layout: &Layout,
+    adapters: usize,
+    output: Output,
+) -> Result<Plan> {
+    let (mut graph, result) = model.graph(shape, layout, adapters, output)?;
+    fuse(&mut graph, &[result]);
+    Ok(Plan::forward(&graph, &[result]))
+}
+
+/// Plans forward and backward pass of one micro-batch: the gradient of everything in `layout`, then the loss, in the flat buffer.
+/// `output` is a loss.
+pub fn training_plan(model: &Model, shape: BatchShape, layout: &Layout, output: Output) -> Result<Plan> {
+    let (mut graph, loss) = model.graph(shape, layout, 1, output)?;
+    fuse(&mut graph, &[loss]);
+    let parts = gradients(&mut graph, loss)?;
+    let kept: Vec<Id> = parts.iter().map(|part| part.value).chain([loss]).collect();
+    fuse(&mut graph, &kept);
+    Ok(Plan::training(&graph, loss, &parts, layout.len))
+}
