@@ -67,14 +67,14 @@ package() {
   key="$({
     echo "$MODULE"
     find "$ROOT/src/js" "$SCRIPTS/npm" -type f -print0 | sort -z | xargs -0 cat
-    cat "$SCRIPTS/tsconfig.json" "$SCRIPTS/package-lock.json" "$ROOT/README.md" "$ROOT/LICENSE"
+    cat "$SCRIPTS/build-js.sh" "$SCRIPTS/package-lock.json" "$ROOT/README.md" "$ROOT/LICENSE"
   } | sha256sum)"
   if [ -d "$PKG" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then return; fi
   rm -rf "$PKG" "$stamp"
   mkdir -p "$PKG"
   cp "$MODULE"/ia3_web* "$SCRIPTS/npm/package.json" "$ROOT/README.md" "$ROOT/LICENSE" "$PKG/"
   cp "$MODULE/size.json" "$OUT/wasm-size.json"
-  tsc --project "$SCRIPTS/tsconfig.json"
+  "$SCRIPTS/build-js.sh" "$PKG"
   echo "$key" >"$stamp"
 }
 

@@ -27,7 +27,7 @@ suite_format() { one_check cargo fmt --all --check; }
 suite_clippy() { one_check cargo clippy --locked --all-targets --quiet -- -D warnings; }
 suite_clippy-wasm() { one_check cargo clippy --locked --all-targets --quiet --target wasm32-unknown-unknown -- -D warnings; }
 suite_types() {
-  one_check tsc --noEmit --project pkg-scripts/tsconfig.json
+  one_check tsc --noEmit --project src/js/tsconfig.json
   one_check tsc --noEmit --project www/tsconfig.json
 }
 
