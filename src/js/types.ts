@@ -25,7 +25,7 @@ export type LocalFiles = FileList | readonly File[] | FileMap;
 export type ModelSource = string | LocalFiles;
 
 /**
- * Where an adapter comes from: files, a zip of them (`Blob` or bytes), the URL of a folder or of a `.zip`.
+ * Where an adapter comes from: files, a zip of them (`Blob` or bytes), the URL of a folder or of a `.zip`, or a Hub id.
  * A sub-folder inside a zip or a file list is found by its `adapter_config.json`.
  */
 export type AdapterSource = string | LocalFiles | Blob | Uint8Array;
@@ -223,6 +223,15 @@ export interface AdapterOptions {
   seed?: number;
 }
 
+/** Options of `model.loadAdapter`, for a source that has to be fetched. */
+export type LoadAdapterOptions = SourceOptions;
+
+/** What `model.loadAdapter` found. */
+export interface LoadedAdapter {
+  /** What the files lack or have too much of; the adapter works without. */
+  warnings: string[];
+}
+
 /** One text, or a pair of texts (token types 0 and 1). */
 export interface TextInput {
   text: string;
@@ -312,6 +321,10 @@ export interface TrainOptions {
   headLearningRate?: number;
   /** Default: chosen by the number of classes and examples. */
   objective?: Objective;
+  /** With `objective: "contrastive"`: pairs against 1 or 0, or the supervised-contrastive form. Default `supervised`. */
+  contrastiveLoss?: "cosine" | "supervised";
+  /** Temperature of the supervised-contrastive loss. Default 0.1. */
+  temperature?: number;
   /** AdamW is the only one. */
   optimizer?: "adamw";
   /** AdamW's decoupled weight decay. */
@@ -427,6 +440,16 @@ export interface MemoryInfo {
   wasmBytes: number;
   /** Programs compiled, one per shape and use. */
   programs: number;
+}
+
+/** Options of `model.plan`. */
+export interface PlanOptions {
+  /** Default 8. */
+  batchSize?: number;
+  /** Tokens per text. Default 64. */
+  maxLength?: number;
+  /** The adapter that would be trained. Default: the first active one. */
+  adapter?: string;
 }
 
 /** A whole `model.safetensors` as a stream; what is not read is not made. */

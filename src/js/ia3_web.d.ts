@@ -1,0 +1,88 @@
+// The boundary to the WebAssembly module: what src/web exports through wasm-bindgen, described by hand so that the
+// TypeScript is checked before (and independently of) a WebAssembly build. Keep it in step with src/web.
+
+import type {
+  AdapterFiles,
+  AdapterOptions,
+  Classification,
+  CombineOptions,
+  Device,
+  DeviceInfo,
+  EndEvent,
+  EvalEvent,
+  Evaluation,
+  Example,
+  MemoryInfo,
+  Objective,
+  Pooling,
+  StepEvent,
+  Task,
+  TextInput,
+  TrainableParameters,
+  TrainOptions,
+  TrainResult,
+} from "./types.js";
+
+/** Starts the module; later calls return the first instance. */
+export default function init(input: { module_or_path: URL | string }): Promise<unknown>;
+
+/** Sizes of a model from its configuration and the first bytes of its `model.safetensors`, which hold the whole header. */
+export function estimate(
+  configJson: string,
+  headerPrefix: Uint8Array,
+  options: { batchSize: number; maxLength: number; task: Task; labels: string[]; pooling: Pooling },
+): { weightBytes: number; memoryBytes: number };
+
+/** Values of `model_type` that can be loaded. */
+export function supportedModelTypes(): string[];
+
+/** Which vectors apply: the product of `active`, or one adapter or none for each row. */
+export type AdapterSelection = { active: string[] } | { rows: (string | null)[] };
+
+/** Limits of one pass. */
+export interface PassOptions {
+  batchSize?: number;
+  maxLength?: number;
+}
+
+/** A base model with its adapters on a device. At most one call at a time: its methods borrow it exclusively. */
+export class Session {
+  constructor(
+    configJson: Uint8Array,
+    tokenizerJson: Uint8Array,
+    options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number },
+  );
+  openDevice(device: "auto" | Device): Promise<DeviceInfo>;
+  beginWeights(contentLength: number | undefined, sha256Hex: string | undefined): void;
+  feedWeights(chunk: Uint8Array): void;
+  finishWeights(): Promise<void>;
+  warmUp(batchSize: number, maxLength: number): Promise<void>;
+  addAdapter(name: string, options: AdapterOptions): void;
+  deleteAdapter(name: string): void;
+  /** Returns warnings. */
+  loadAdapter(name: string, files: AdapterFiles): string[];
+  saveAdapter(name: string): AdapterFiles;
+  combineAdapters(name: string, sources: string[], options: CombineOptions): void;
+  adapterNames(): string[];
+  trainableParameters(name: string): TrainableParameters;
+  classify(inputs: TextInput[], adapter: AdapterSelection, options: PassOptions): Promise<Classification[]>;
+  embed(
+    inputs: TextInput[],
+    adapter: AdapterSelection,
+    options: PassOptions,
+  ): Promise<{ embeddings: Float32Array; hidden: number; truncated: boolean[] }>;
+  evaluate(examples: Example[], adapter: AdapterSelection, options: PassOptions): Promise<Evaluation>;
+  beginTraining(
+    name: string,
+    examples: Example[],
+    options: Omit<TrainOptions, "signal">,
+  ): Promise<{ totalSteps: number; objective: Objective }>;
+  trainStep(): Promise<(StepEvent | EvalEvent | EndEvent)[]>;
+  endTraining(reason: "completed" | "aborted" | "failed"): Promise<TrainResult>;
+  beginMerge(name: string): { totalBytes: number };
+  nextMerged(): Promise<Uint8Array | undefined>;
+  memory(): MemoryInfo;
+  planText(batchSize: number, length: number, adapter: string | null): string;
+  dispose(): void;
+  free(): void;
+}

@@ -1,0 +1,126 @@
+// What the page can ask an engine: one entry per verb, with its arguments, its events and its result.
+
+import type { AdapterSelection, PassOptions } from "./ia3_web.js";
+import type {
+  AdapterFiles,
+  AdapterOptions,
+  Classification,
+  CombineOptions,
+  Device,
+  DeviceInfo,
+  Evaluation,
+  Example,
+  MemoryInfo,
+  Pooling,
+  ProgressEvent,
+  Task,
+  TextInput,
+  TrainableParameters,
+  TrainEvent,
+  TrainOptions,
+  TrainResult,
+} from "./types.js";
+import type { ErrorData } from "./errors.js";
+
+/** The files of a base model. */
+export const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"] as const;
+
+/** One of the files of a base model. */
+export type ModelFile = (typeof MODEL_FILES)[number];
+
+/** A source after names are resolved: every file has an absolute URL or its contents. */
+export interface ResolvedSource {
+  /** Hub id, folder URL or `files`: what progress events call it. */
+  name: string;
+  /** Hub id and revision, where the source is one. */
+  modelId: string | null;
+  revision: string | null;
+  files: Record<ModelFile, string | Blob>;
+}
+
+/** What an engine needs to load a base model, and to load it again. */
+export interface LoadArgs {
+  source: ResolvedSource;
+  task: Task;
+  labels: string[];
+  pooling: Pooling;
+  device: "auto" | Device;
+  cache: boolean;
+  sha256: Readonly<Record<string, string>>;
+  seed: number;
+  warmUp: { batchSize: number; maxLength: number } | null;
+}
+
+/** What `estimate` needs. */
+export interface EstimateArgs {
+  source: ResolvedSource;
+  batchSize: number;
+  maxLength: number;
+  task: Task;
+  labels: string[];
+  pooling: Pooling;
+}
+
+/** An adapter as the page mirrors it, so that a fresh engine can be given it again. */
+export interface AdapterRecord {
+  files: AdapterFiles;
+  trainable: TrainableParameters;
+}
+
+/** The end of a training run. The adapter has changed even where it failed: `error` comes beside the result, not instead. */
+export interface Trained {
+  result: TrainResult;
+  adapter: AdapterRecord;
+  error: ErrorData | null;
+}
+
+interface Verb<Args, Result, Event = never> {
+  args: Args;
+  result: Result;
+  event: Event;
+}
+
+interface Pass<Row> {
+  inputs: Row[];
+  adapter: AdapterSelection;
+  options: PassOptions;
+}
+
+/** Every verb of an engine. */
+export interface Protocol {
+  load: Verb<LoadArgs, void, ProgressEvent>;
+  estimate: Verb<EstimateArgs, { downloadBytes: number; memoryBytes: number }>;
+  addAdapter: Verb<{ name: string; options: AdapterOptions }, AdapterRecord>;
+  loadAdapter: Verb<{ name: string; files: AdapterFiles }, { record: AdapterRecord; warnings: string[] }>;
+  combineAdapters: Verb<{ name: string; sources: string[]; options: CombineOptions }, AdapterRecord>;
+  deleteAdapter: Verb<{ name: string }, void>;
+  train: Verb<{ name: string; examples: Example[]; options: Omit<TrainOptions, "signal"> }, Trained, TrainEvent>;
+  classify: Verb<Pass<TextInput>, Classification[]>;
+  embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
+  evaluate: Verb<Pass<Example>, Evaluation>;
+  beginMerge: Verb<{ name: string; token: number }, { totalBytes: number }>;
+  nextMerged: Verb<{ token: number }, Uint8Array | undefined>;
+  plan: Verb<{ batchSize: number; length: number; adapter: string | null }, string>;
+  dispose: Verb<null, void>;
+}
+
+/** What a handler of a verb gets beside its arguments. */
+export interface Call<Event> {
+  /** Aborted when the page gives the call up. */
+  signal: AbortSignal;
+  emit(event: Event): void;
+}
+
+/** One function per verb. */
+export type Handlers = {
+  [V in keyof Protocol]: (args: Protocol[V]["args"], call: Call<Protocol[V]["event"]>) => Promise<Protocol[V]["result"]>;
+};
+
+/** A result or event with the engine's state at that time, from which the page answers `memory()` and `deviceInfo` at once. */
+export interface Stamped<T> {
+  value: T;
+  /** `null` before a model is loaded. */
+  memory: MemoryInfo | null;
+  /** Present when the device has changed since the last stamp. */
+  device?: DeviceInfo;
+}
