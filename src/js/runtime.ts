@@ -1,0 +1,34 @@
+// What an engine needs from where it runs: the WebAssembly module, the network and the browser's cache.
+
+import { Ia3Error } from "./errors.js";
+import type { Fetch } from "./http.js";
+
+/** The exports of the WebAssembly module that the engine uses. */
+export type Glue = Pick<typeof import("./ia3_web.js"), "Session" | "estimate">;
+
+/** An engine's surroundings. */
+export interface Runtime {
+  /** The started WebAssembly module. */
+  glue(): Promise<Glue>;
+  fetch: Fetch;
+  /** Absent in insecure contexts. */
+  caches: CacheStorage | undefined;
+}
+
+/** The surroundings that the global scope offers. */
+export function runtime(glue: () => Promise<Glue>): Runtime {
+  return { glue, fetch: (url, init) => fetch(url, init), caches: globalThis.caches };
+}
+
+/** Starts the module that lies beside this script. */
+export async function startModule({ default: init, Session, estimate }: typeof import("./ia3_web.js")): Promise<Glue> {
+  const url = new URL("./ia3_web_bg.wasm", import.meta.url);
+  try {
+    await init({ module_or_path: url });
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new Ia3Error("out-of-memory", `no memory for ${url.href}: close other tabs`, {}, { cause });
+    const text = `${url.href} cannot be started (${String(cause)}): it must lie beside the script, and a CSP must allow 'wasm-unsafe-eval'`;
+    throw new Ia3Error("file-unreachable", text, { url: url.href }, { cause });
+  }
+  return { Session, estimate };
+}
