@@ -1,0 +1,286 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// The public face: a base model, its adapters, and everything that can be asked of them.
+
+import { abortable } from "./abort.js";
+import { adapterFiles } from "./adapter-source.js";
+import { bad, checked } from "./check.js";
+import { fromErrorData, Ia3Error } from "./errors.js";
+import { estimate } from "./estimate.js";
+import { Host } from "./host.js";
+import { activeNames, exampleList, selection, textInputs } from "./inputs.js";
+import { mergedStream } from "./merged.js";
+import { Mirror } from "./mirror.js";
+import { ADAPTER, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
+import type { AdapterRecord, LoadArgs, Protocol } from "./protocol.js";
+import { modelSource } from "./source.js";
+import { starter } from "./spawn.js";
+import { TrainingRun, type Work } from "./training-run.js";
+import type {
+  ActiveAdapter,
+  AdapterFiles,
+  AdapterOptions,
+  AdapterSource,
+  Classification,
+  CombineOptions,
+  Device,
+  DeviceInfo,
+  Embeddings,
+  Estimate,
+  EstimateOptions,
+  Evaluation,
+  Example,
+  Inputs,
+  LoadAdapterOptions,
+  LoadedAdapter,
+  LoadOptions,
+  MemoryInfo,
+  MergedStream,
+  ModelSource,
+  PlanOptions,
+  Pooling,
+  RunOptions,
+  Task,
+  TrainableParameters,
+  TrainOptions,
+  TrainResult,
+} from "./types.js";
+
+const WARM_UP = { batchSize: 8, maxLength: 64 };
+
+/**
+ * A base model with its adapters. Every method that returns a promise rejects with an `Ia3Error`, or with `signal.reason` where its
+ * signal was aborted. After a crash of the engine (code `panic`) the next call starts a fresh one and restores all adapters.
+ */
+export class Model {
+  /** What the model was loaded for. */
+  readonly task: Task;
+  /** The class names, in the order of the head's rows. */
+  readonly labels: readonly string[];
+  readonly pooling: Pooling;
+  readonly #host: Host;
+  readonly #mirror = new Mirror();
+  #active: string[] = [];
+  #merges = 0;
+  #loadSignal: AbortSignal | undefined;
+
+  private constructor(args: LoadArgs, { worker, signal, onProgress }: LoadOptions) {
+    this.task = args.task;
+    this.labels = Object.freeze([...args.labels]);
+    this.pooling = args.pooling;
+    this.#loadSignal = signal;
+    this.#host = new Host(starter(worker), async (ask) => {
+      await ask("load", args, { signal: this.#loadSignal, onEvent: onProgress });
+      await this.#mirror.restore(ask);
+    });
+  }
+
+  /**
+   * Loads a base model: fetches its three files (or finds them in the cache) and puts the weights on a device.
+   *
+   * @param source a Hub id, the URL of a folder, or files
+   */
+  static async fromPretrained(source: ModelSource, options?: LoadOptions): Promise<Model> {
+    const given = checked("fromPretrained", options, LOAD);
+    given.signal?.throwIfAborted();
+    const model = new Model(loadArgs(source, given), given);
+    try {
+      await abortable(model.#host.open(), given.signal);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    } finally {
+      // Aborted later, the signal of this load must not stop an engine that is restarted.
+      model.#loadSignal = undefined;
+    }
+  }
+
+  /** What a model will fetch and hold, found out from its configuration and the header of its weights. */
+  static estimate(source: ModelSource, options?: EstimateOptions): Promise<Estimate> {
+    return estimate(source, options);
+  }
+
+  /** Names of the adapters, in the order in which they came. */
+  get adapters(): readonly string[] {
+    return this.#mirror.names;
+  }
+
+  /** What `classify`, `embed` and `evaluate` use unless told otherwise: one adapter, several, or `null` for the base. */
+  get activeAdapter(): string | readonly string[] | null {
+    return this.#active.length > 1 ? [...this.#active] : (this.#active[0] ?? null);
+  }
+
+  /** Makes an adapter active, or the base (`null`), or several whose vectors multiply. */
+  setAdapter(adapter: ActiveAdapter): void {
+    const names = activeNames(adapter);
+    this.#mirror.require(names);
+    this.#active = names;
+  }
+
+  /** Adds an adapter that changes nothing until it is trained. The first adapter of a model becomes the active one, as in PEFT. */
+  async addAdapter(name: string, options?: AdapterOptions): Promise<void> {
+    checkName("addAdapter", name);
+    const given = checked("addAdapter", options, ADAPTER);
+    this.#keep(name, await this.#host.ask("addAdapter", { name, options: given }), given);
+  }
+
+  /** Loads a saved adapter, from this package or from PEFT. The first adapter of a model becomes the active one. */
+  async loadAdapter(name: string, source: AdapterSource, options?: LoadAdapterOptions): Promise<LoadedAdapter> {
+    checkName("loadAdapter", name);
+    const given = checked("loadAdapter", options, LOAD_ADAPTER);
+    given.signal?.throwIfAborted();
+    const files = await adapterFiles(source, { ...given, fetch: (url, init) => fetch(url, init) });
+    const { record, warnings } = await abortable(this.#host.ask("loadAdapter", { name, files }), given.signal);
+    this.#keep(name, record);
+    return { warnings };
+  }
+
+  /** The files of an adapter, as PEFT lays them out; `zipAdapter` makes one file of them. */
+  async saveAdapter(name: string): Promise<AdapterFiles> {
+    return this.#mirror.files(name);
+  }
+
+  /** Removes an adapter. If it was active, the others that were remain so; without any, the base does. */
+  async deleteAdapter(name: string): Promise<void> {
+    await this.#host.ask("deleteAdapter", { name });
+    this.#mirror.delete(name);
+    this.#active = this.#active.filter((active) => active !== name);
+  }
+
+  /** Makes a new adapter of the weighted sum of others' vectors. */
+  async combineAdapters(name: string, sources: readonly string[], options?: CombineOptions): Promise<void> {
+    checkName("combineAdapters", name);
+    if (!Array.isArray(sources)) throw bad("combineAdapters", "the sources must be a list of adapter names", {});
+    const given = checked("combineAdapters", options, COMBINE);
+    this.#keep(name, await this.#host.ask("combineAdapters", { name, sources: [...sources], options: given }));
+  }
+
+  /**
+   * The base model's weights with an adapter folded in, as the bytes of a `model.safetensors`. The model itself is not changed.
+   * One merge at a time: a later call ends the stream of an earlier one.
+   */
+  async mergeAdapter(name: string): Promise<MergedStream> {
+    this.#mirror.require([name]);
+    return mergedStream(this.#host.ask, name, ++this.#merges);
+  }
+
+  /** Trains an adapter on labelled texts; starts at once. One run at a time. */
+  train(name: string, examples: readonly Example[], options?: TrainOptions): TrainingRun {
+    const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
+    return new TrainingRun((run) => this.#train(name, examples, options, run), signal);
+  }
+
+  /** The label of each text, with the probabilities of all. */
+  async classify(inputs: Inputs, options?: RunOptions): Promise<Classification[]> {
+    const rows = textInputs("classify", inputs);
+    return this.#pass("classify", rows, options);
+  }
+
+  /** One vector for each text: with `pooling: "mean"` of length 1. */
+  async embed(inputs: Inputs, options?: RunOptions): Promise<Embeddings> {
+    const { vectors, truncated } = await this.#pass("embed", textInputs("embed", inputs), options);
+    return Object.assign(vectors, { truncated });
+  }
+
+  /** How well an adapter does on labelled texts. */
+  async evaluate(examples: readonly Example[], options?: RunOptions): Promise<Evaluation> {
+    return this.#pass("evaluate", exampleList("evaluate", examples), options);
+  }
+
+  /** How much of the model an adapter trains. */
+  trainableParameters(name: string): TrainableParameters {
+    return this.#mirror.trainable(name);
+  }
+
+  /** Bytes in use, as of the last completed call or training step. */
+  memory(): MemoryInfo {
+    return this.#host.memory ?? { weightBytes: 0, activationBytes: 0, adapterBytes: 0, wasmBytes: 0, programs: 0 };
+  }
+
+  /** The device in use. It can change when a lost one is replaced. */
+  get device(): Device {
+    return this.deviceInfo.device;
+  }
+
+  /** The device in use and why it was chosen. */
+  get deviceInfo(): DeviceInfo {
+    const { device } = this.#host;
+    if (!device) throw new Ia3Error("internal", "a model that is loaded has a device");
+    return device;
+  }
+
+  /** The plan of one training step as text: every dispatch with its shapes, and the memory it needs. */
+  async plan(options?: PlanOptions): Promise<string> {
+    const { batchSize = 8, maxLength = 64, adapter = this.#active[0] ?? null } = checked("plan", options, PLAN);
+    return this.#host.ask("plan", { batchSize, length: maxLength, adapter });
+  }
+
+  /** Frees the model; calls under way and later ones reject with code `disposed`. Doing it again does nothing. */
+  dispose(): void {
+    this.#host.dispose();
+  }
+
+  static {
+    const dispose = { value: this.prototype.dispose, configurable: true, writable: true };
+    for (const symbol of [Symbol.dispose, Symbol.asyncDispose] as (symbol | undefined)[]) {
+      if (symbol) Object.defineProperty(this.prototype, symbol, dispose);
+    }
+  }
+
+  #keep(name: string, record: AdapterRecord, fresh?: AdapterOptions): void {
+    this.#mirror.set(name, record, fresh);
+    if (this.adapters.length === 1) this.#active = [name];
+  }
+
+  async #train(
+    name: string,
+    examples: readonly Example[],
+    options: TrainOptions | undefined,
+    { signal, emit }: Parameters<Work>[0],
+  ): Promise<TrainResult> {
+    const { signal: _followed, validation, ...given } = checked("train", options, TRAIN);
+    const args = {
+      name,
+      examples: exampleList("train", examples),
+      options: { ...given, ...(validation && { validation: exampleList("train: validation", validation) }) },
+    };
+    const { result, adapter, error } = await this.#host.ask("train", args, { signal, onEvent: emit });
+    this.#mirror.set(name, adapter);
+    if (!error) return result;
+    throw fromErrorData({ ...error, details: { ...error.details, result } });
+  }
+
+  async #pass<V extends "classify" | "embed" | "evaluate">(
+    verb: V,
+    inputs: Protocol[V]["args"]["inputs"],
+    options: RunOptions | undefined,
+  ): Promise<Protocol[V]["result"]> {
+    const { adapter, signal, ...limits } = checked(verb, options, RUN);
+    signal?.throwIfAborted();
+    const args = { inputs, adapter: selection(verb, adapter, this.#active, inputs.length), options: limits };
+    return abortable(this.#host.ask(verb, args as Protocol[V]["args"], { signal }), signal);
+  }
+}
+
+/** `using model = await Model.fromPretrained(...)` disposes of it at the end of the block, where the browser knows `using`. */
+export interface Model extends Disposable, AsyncDisposable {}
+
+function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
+  const { labels = [], pooling = "mean", device = "auto", cache = true, sha256 = {}, seed = 0, warmUp = {} } = given;
+  const resolved = modelSource(source, given);
+  return {
+    source: { ...resolved, modelId: given.modelId ?? resolved.modelId },
+    task: given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction"),
+    labels: [...labels],
+    pooling,
+    device,
+    cache,
+    sha256,
+    seed,
+    warmUp: warmUp === false ? null : { ...WARM_UP, ...warmUp },
+  };
+}
+
+function checkName(where: string, name: unknown): void {
+  if (typeof name !== "string" || name === "") throw bad(where, "the adapter's name must be a string that is not empty", {});
+}

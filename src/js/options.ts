@@ -1,0 +1,91 @@
+// The options of every call, with their types: the run-time half of types.ts.
+
+import { callback, count, either, flag, list, modules, number, numbers, object, oneOf, positive, signal, stringMap, strings, text, type Check } from "./check.js";
+import type {
+  AdapterOptions,
+  CombineOptions,
+  EngineOptions,
+  EstimateOptions,
+  LoadAdapterOptions,
+  LoadOptions,
+  PlanOptions,
+  RunOptions,
+  SourceOptions,
+  TrainOptions,
+} from "./types.js";
+
+type Checks<T> = Record<keyof T & string, Check>;
+
+const worker: Check = (value) =>
+  typeof value === "boolean" || typeof value === "function" || (typeof Worker !== "undefined" && value instanceof Worker)
+    ? undefined
+    : "true, false, a Worker or a function that makes one";
+
+const source = { baseUrl: text, revision: text, signal } satisfies Checks<SourceOptions>;
+
+const head = { task: oneOf("text-classification", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
+
+const engine = { worker } satisfies Checks<EngineOptions>;
+
+/** Of `Model.fromPretrained`. */
+export const LOAD = {
+  ...source,
+  ...engine,
+  ...head,
+  device: oneOf("auto", "webgpu", "wasm"),
+  cache: flag,
+  modelId: text,
+  sha256: stringMap,
+  seed: count,
+  warmUp: either(oneOf(false), object({ batchSize: positive, maxLength: positive })),
+  onProgress: callback,
+} satisfies Checks<LoadOptions>;
+
+/** Of `Model.estimate`. */
+export const ESTIMATE = { ...source, ...engine, ...head, batchSize: positive, maxLength: positive } satisfies Checks<EstimateOptions>;
+
+/** Of `model.addAdapter`. */
+export const ADAPTER = {
+  targetModules: modules,
+  feedforwardModules: modules,
+  excludeModules: modules,
+  modulesToSave: strings,
+  initIa3Weights: flag,
+  seed: count,
+} satisfies Checks<AdapterOptions>;
+
+/** Of `model.loadAdapter`. */
+export const LOAD_ADAPTER = source satisfies Checks<LoadAdapterOptions>;
+
+/** Of `model.combineAdapters`. */
+export const COMBINE = { weights: numbers, missing: oneOf("one", "zero") } satisfies Checks<CombineOptions>;
+
+/** Of `classify`, `embed` and `evaluate`; `adapter` depends on the inputs and is checked with them. */
+export const RUN = { adapter: () => undefined, batchSize: positive, maxLength: positive, signal } satisfies Checks<RunOptions>;
+
+/** Of `model.train`; `validation` is checked like the examples. */
+export const TRAIN = {
+  steps: positive,
+  epochs: number,
+  batchSize: positive,
+  learningRate: number,
+  headLearningRate: number,
+  objective: oneOf("cross-entropy", "contrastive"),
+  contrastiveLoss: oneOf("cosine", "supervised"),
+  temperature: number,
+  optimizer: oneOf("adamw"),
+  weightDecay: number,
+  warmupRatio: number,
+  schedule: oneOf("linear", "cosine", "constant"),
+  gradientAccumulation: positive,
+  maxGradNorm: number,
+  maxLength: positive,
+  seed: count,
+  validation: list,
+  patience: positive,
+  evalEvery: positive,
+  signal,
+} satisfies Checks<TrainOptions>;
+
+/** Of `model.plan`. */
+export const PLAN = { batchSize: positive, maxLength: positive, adapter: text } satisfies Checks<PlanOptions>;
