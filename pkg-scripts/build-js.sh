@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Makes the package's script and types from src/js.
+#   build-js.sh FOLDER    where ia3_web.js and ia3_web_bg.wasm are, or will be
+# A visit loads index.js (the page's half), worker.js (the engine) and what they share; the code for `worker: false` is apart.
+# All of them import wasm-bindgen's ia3_web.js by name, and find worker.js and the module through new URL(..., import.meta.url),
+# which bundlers understand and esbuild leaves as it is.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+main() {
+  [ $# -eq 1 ] || fail "usage: build-js.sh FOLDER"
+  mkdir -p "$1"
+  local options=(--format=esm --target=es2022 --log-level=warning)
+  esbuild "$ROOT/src/js/index.ts" "$ROOT/src/js/worker.ts" "${options[@]}" --bundle --splitting --minify \
+    --external:./ia3_web.js --external:./import-url.js --outdir="$1"
+  esbuild "$ROOT/src/js/import-url.ts" "${options[@]}" --outdir="$1"
+  if [ -e "$1/ia3_web.js" ]; then
+    esbuild "$1/ia3_web.js" "${options[@]}" --minify --allow-overwrite --outfile="$1/ia3_web.js"
+  fi
+  types "$1"
+}
+
+# The types of the whole folder are checked; those that index.d.ts leads to are published.
+types() {
+  local all="$OUT/types" name
+  rm -rf "$all"
+  tsc --project "$ROOT/src/js/tsconfig.json" --outDir "$all"
+  for name in $(reachable "$all" index); do cp "$all/$name.d.ts" "$1/"; done
+}
+
+# reachable FOLDER NAME: NAME and every module that its types import, directly or not.
+reachable() {
+  local folder="$1" seen="" next="$2" name
+  while [ -n "$next" ]; do
+    seen="$(printf '%s\n' $seen $next | sort -u)"
+    next="$(for name in $next; do sed -n 's/.*from "\.\/\([a-z-]*\)\.js".*/\1/p' "$folder/$name.d.ts"; done | sort -u | comm -13 <(printf '%s\n' $seen) -)"
+  done
+  printf '%s\n' $seen
+}
+
+main "$@"
