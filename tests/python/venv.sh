@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Prints the Python of a virtual environment with the packages of requirements.txt; makes it in the per-user cache first.
+source "$(dirname "${BASH_SOURCE[0]}")/../../pkg-scripts/lib.sh"
+
+REQUIREMENTS="$ROOT/tests/python/requirements.txt"
+VENV="$CACHE/python/$(hash_of "$REQUIREMENTS" | cut -c1-16)"
+
+# The marker is written last: an interrupted installation is made again, not half used.
+if [ ! -e "$VENV/complete" ]; then
+  say "python: installing torch, transformers and peft (about 5 GB, once)"
+  rm -rf "$VENV"
+  logged python-venv python3 -m venv "$VENV"
+  logged python-packages "$VENV/bin/pip" install --requirement "$REQUIREMENTS"
+  touch "$VENV/complete"
+fi
+printf '%s\n' "$VENV/bin/python"
