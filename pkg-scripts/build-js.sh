@@ -13,28 +13,15 @@ main() {
   esbuild "$ROOT/src/js/index.ts" "$ROOT/src/js/worker.ts" "${options[@]}" --bundle --splitting --minify \
     --external:./ia3_web.js --external:./import-url.js --outdir="$1"
   esbuild "$ROOT/src/js/import-url.ts" "${options[@]}" --outdir="$1"
-  if [ -e "$1/ia3_web.js" ]; then
-    esbuild "$1/ia3_web.js" "${options[@]}" --minify --allow-overwrite --outfile="$1/ia3_web.js"
-  fi
   types "$1"
 }
 
-# The types of the whole folder are checked; those that index.d.ts leads to are published.
+# The types of the whole folder are checked; those that a caller can meet are published.
 types() {
   local all="$OUT/types" name
   rm -rf "$all"
   tsc --project "$ROOT/src/js/tsconfig.json" --outDir "$all"
-  for name in $(reachable "$all" index); do cp "$all/$name.d.ts" "$1/"; done
-}
-
-# reachable FOLDER NAME: NAME and every module that its types import, directly or not.
-reachable() {
-  local folder="$1" seen="" next="$2" name
-  while [ -n "$next" ]; do
-    seen="$(printf '%s\n' $seen $next | sort -u)"
-    next="$(for name in $next; do sed -n 's/.*from "\.\/\([a-z-]*\)\.js".*/\1/p' "$folder/$name.d.ts"; done | sort -u | comm -13 <(printf '%s\n' $seen) -)"
-  done
-  printf '%s\n' $seen
+  for name in index model training-run types errors zip; do cp "$all/$name.d.ts" "$1/"; done
 }
 
 main "$@"

@@ -63,7 +63,7 @@ export function either(first: Check, second: Check): Check {
 export function object(checks: Readonly<Record<string, Check>>): Check {
   return (value) => {
     if (!isRecord(value)) return "an object";
-    return Object.keys(value).every((key) => key in checks && (value[key] === undefined || !checks[key]!(value[key])))
+    return Object.keys(value).every((key) => Object.hasOwn(checks, key) && (value[key] === undefined || !checks[key]!(value[key])))
       ? undefined
       : `an object with ${Object.keys(checks).join(", ")}`;
   };
@@ -78,7 +78,7 @@ export function checked<T extends object>(where: string, options: T | undefined,
   if (!isRecord(given)) throw bad(where, `options must be an object`, {});
   const entries = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [option, value] of entries) {
-    const check = (checks as Readonly<Record<string, Check>>)[option];
+    const check = Object.hasOwn(checks, option) ? checks[option as keyof T & string] : undefined;
     if (!check) throw bad(where, `unknown option ${option}; the options are ${Object.keys(checks).join(", ")}`, { option });
     const expected = check(value);
     if (expected !== undefined) throw bad(where, `option ${option} must be ${expected}`, { option, value: printable(value) });

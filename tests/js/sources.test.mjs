@@ -1,0 +1,99 @@
+// Names and files that callers pass: what they stand for, and what is refused.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { source } from "./source.mjs";
+
+const { modelSource, remoteFolder } = await source("source");
+const { byPath, oneFolder } = await source("files");
+const { selection, textInputs } = await source("inputs");
+
+const bytes = new Uint8Array([1]);
+const model = (folder = "") => Object.fromEntries(["config.json", "tokenizer.json", "model.safetensors"].map((name) => [folder + name, bytes]));
+
+test("a Hub id is looked up on the Hub", () => {
+  const { name, modelId, revision, files } = modelSource("owner/name", {});
+  assert.deepEqual([name, modelId, revision], ["owner/name", "owner/name", "main"]);
+  assert.equal(files["config.json"], "https://huggingface.co/owner/name/resolve/main/config.json");
+});
+
+test("a revision with slashes is escaped", () => {
+  assert.match(remoteFolder("owner/name", { revision: "refs/pr/1" }).url, /\/resolve\/refs%2Fpr%2F1\/$/);
+});
+
+test("a folder's URL is no Hub id", () => {
+  const { modelId, files } = modelSource("https://example.org/models/mine", {});
+  assert.equal(modelId, null);
+  assert.equal(files["model.safetensors"], "https://example.org/models/mine/model.safetensors");
+});
+
+test("relative URLs are resolved against the page", (t) => {
+  globalThis.document = { baseURI: "https://example.org/app/page.html" };
+  t.after(() => delete globalThis.document);
+  assert.equal(remoteFolder("./models/mine", {}).url, "https://example.org/app/models/mine/");
+  assert.equal(remoteFolder("owner/name", { baseUrl: "/hub" }).url, "https://example.org/hub/owner/name/resolve/main/");
+});
+
+test("relative URLs without a page are refused", () => {
+  assert.throws(() => remoteFolder("./models", {}), { code: "bad-option", message: /no page/ });
+});
+
+test("what is neither id nor URL is refused", () => {
+  for (const name of ["a/b/c", "", "owner/na me", "../../etc"]) {
+    assert.throws(() => remoteFolder(name, {}), { code: "bad-option" });
+  }
+});
+
+test("picked files are found in their folder, beside other folders", () => {
+  const files = { ...model("all-MiniLM/"), "all-MiniLM/1_Pooling/config.json": bytes, "all-MiniLM/README.md": bytes };
+  assert.deepEqual(Object.keys(modelSource(files, {}).files), ["config.json", "tokenizer.json", "model.safetensors"]);
+});
+
+test("a file list may hold paths of a picked folder", () => {
+  const file = (name) => Object.assign(new File([bytes], name), { webkitRelativePath: `mine/${name}` });
+  assert.deepEqual(Object.keys(byPath([file("config.json")])), ["mine/config.json"]);
+});
+
+test("a missing file is named", () => {
+  assert.throws(() => modelSource({ "config.json": bytes }, {}), {
+    code: "file-unreachable",
+    details: { missing: ["tokenizer.json", "model.safetensors"] },
+  });
+});
+
+test("two folders are one too many", () => {
+  assert.throws(() => oneFolder({ ...model("a/"), ...model("b/") }, ["config.json"], "bad-adapter"), {
+    code: "bad-adapter",
+    details: { folders: ["a/", "b/"] },
+  });
+});
+
+test("contents that are no bytes are refused by name", () => {
+  assert.throws(() => byPath({ "config.json": "{}" }), { code: "bad-option", message: /config\.json/ });
+});
+
+test("texts, pairs and lists of them have one form", () => {
+  const pair = { text: "b", textPair: "c", label: "x", more: 1 };
+  assert.deepEqual(textInputs("classify", "a"), [{ text: "a" }]);
+  assert.deepEqual(textInputs("classify", ["a", pair]), [{ text: "a" }, { text: "b", textPair: "c" }]);
+});
+
+test("an empty text is named by its row", () => {
+  assert.throws(() => textInputs("classify", ["a", "  "]), { code: "empty-text", details: { index: 1 } });
+});
+
+test("a row that is no text is named by its row and field", () => {
+  assert.throws(() => textInputs("classify", ["a", 3]), { code: "bad-option", details: { index: 1 } });
+  assert.throws(() => textInputs("classify", [{ text: "a", textPair: 3 }]), { details: { index: 0, field: "textPair" } });
+});
+
+test("an adapter choice is the active ones, one for all, or one per row", () => {
+  assert.deepEqual(selection("classify", undefined, ["a", "b"], 3), { active: ["a", "b"] });
+  assert.deepEqual(selection("classify", null, ["a"], 3), { active: [] });
+  assert.deepEqual(selection("classify", "c", ["a"], 3), { active: ["c"] });
+  assert.deepEqual(selection("classify", ["a", null], [], 2), { rows: ["a", null] });
+});
+
+test("one name per row needs as many names as rows", () => {
+  assert.throws(() => selection("classify", ["a", "b"], [], 3), { code: "bad-option", details: { option: "adapter", expected: 3, actual: 2 } });
+});
