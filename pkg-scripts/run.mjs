@@ -12,7 +12,7 @@ import { checkAdapter, checkReport } from "./run_checks.mjs";
 import { serve } from "./serve.mjs";
 
 const MINUTES = 60_000;
-const SENTENCE = "I sent the lamp back a month ago and nothing has arrived on my card.";
+const SENTENCE = "I sent the lamp back a month ago and the money still has not reached my card.";
 const { out, www } = folders();
 const { values } = parseArgs({ options: { device: { type: "string", default: "auto" } } });
 

@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$SCRIPTS/counts.sh"
 
-SUITES=(format clippy clippy-wasm types scripts native web npm page)
+SUITES=(format clippy clippy-wasm types scripts js native web npm page)
 
 main() {
   local suite
@@ -32,6 +32,7 @@ suite_types() {
 }
 
 suite_scripts() { node_tests pkg-scripts/*.test.mjs; }
+suite_js() { node_tests tests/js/*.test.mjs; }
 suite_npm() { node_tests tests/npm/run.mjs; }
 suite_page() { node_tests tests/page/run.mjs; }
 
