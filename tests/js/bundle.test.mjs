@@ -1,0 +1,48 @@
+// The scripts as they are published.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const folder = mkdtempSync(join(tmpdir(), "ia3-web-"));
+after(() => rmSync(folder, { recursive: true }));
+execFileSync(fileURLToPath(new URL("../../pkg-scripts/build-js.sh", import.meta.url)), [folder], { stdio: "inherit" });
+
+const scripts = readdirSync(folder).filter((name) => name.endsWith(".js"));
+const read = (name) => readFileSync(join(folder, name), "utf8");
+
+test("a server can import the package", async () => {
+  const exported = await import(join(folder, "index.js"));
+  assert.deepEqual(Object.keys(exported).sort(), ["ERROR_CODES", "Ia3Error", "Model", "TrainingRun", "zipAdapter"]);
+});
+
+test("on a server, loading a model says that it needs a browser", async () => {
+  const { Model } = await import(join(folder, "index.js"));
+  await assert.rejects(Model.fromPretrained("owner/name"), { code: "bad-option", message: /browser/ });
+});
+
+test("bundlers and plain pages find the worker and the module", () => {
+  const all = scripts.map(read).join("\n");
+  assert.match(read("index.js"), /new Worker\(new URL\("\.\/worker\.js",import\.meta\.url\),\{type:"module"\}\)/);
+  assert.match(all, /new URL\("\.\/ia3_web_bg\.wasm",import\.meta\.url\)/);
+  assert.match(read("worker.js"), /from"\.\/ia3_web\.js"/);
+});
+
+test("bundlers are told to leave the fresh import alone", () => {
+  assert.match(read("import-url.js"), /@vite-ignore[^]*webpackIgnore: true/);
+});
+
+test("the scripts together are far below 100 kB", () => {
+  const bytes = scripts.reduce((sum, name) => sum + read(name).length, 0);
+  assert.ok(bytes < 60_000, `${bytes} bytes in ${scripts.join(", ")}`);
+});
+
+test("the types that a caller can meet are published", () => {
+  const published = readdirSync(folder).filter((name) => name.endsWith(".d.ts"));
+  const imported = published.flatMap((name) => [...read(name).matchAll(/from "\.\/(.*)\.js"/g)].map(([, module]) => `${module}.d.ts`));
+  assert.deepEqual(imported.filter((name) => !published.includes(name)), []);
+});
