@@ -81,9 +81,8 @@ export class CacheWriter {
   }
 
   /** Leaves no entry behind. */
-  async abort(reason: unknown): Promise<void> {
+  abort(reason: unknown): void {
     this.#open = false;
-    await Promise.race([this.#writer.abort(reason).catch(() => {}), this.#stored]);
-    await this.#stored;
+    this.#writer.abort(reason).catch(() => {});
   }
 }

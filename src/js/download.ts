@@ -51,7 +51,7 @@ export class Download {
       }
       complete = true;
     } finally {
-      if (!complete) await keeper?.abort(signal.reason);
+      if (!complete) keeper?.abort(signal.reason);
     }
     await keeper?.close();
     watcher.done();

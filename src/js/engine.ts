@@ -3,18 +3,18 @@
 import { codeOf, Ia3Error, isTrap } from "./errors.js";
 import { measure } from "./header.js";
 import type { AdapterSelection, Session } from "./ia3_web.js";
-import { Loader, release, type LoadCall } from "./loader.js";
+import { Loader, release } from "./loader.js";
 import type { AdapterRecord, Call, Handlers, LoadArgs, Protocol, Stamped, Trained } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
 import { runTraining } from "./steps.js";
 import { nextTask, Turns } from "./turn.js";
-import type { DeviceInfo, MemoryInfo, TrainEvent } from "./types.js";
+import type { DeviceInfo, MemoryInfo, ProgressEvent, TrainEvent } from "./types.js";
 
 /** Rows between two looks at the abort signal. */
 const ROWS_AT_ONCE = 128;
 
 /** For work that has to be finished although its caller has given up, and reports nothing. */
-const toTheEnd = (): LoadCall => ({ signal: new AbortController().signal, emit: () => {} });
+const toTheEnd = (): Call<ProgressEvent> => ({ signal: new AbortController().signal, emit: () => {} });
 
 /** Serves one base model and its adapters. */
 export class Engine {
@@ -73,7 +73,7 @@ export class Engine {
     return { value, memory: this.#memory, ...(device && { device }) };
   }
 
-  async #load(args: LoadArgs, call: Call<Protocol["load"]["event"]>): Promise<void> {
+  async #load(args: LoadArgs, call: Call<ProgressEvent>): Promise<void> {
     if (this.#base) throw new Ia3Error("busy", "this worker serves a model already: give every model a worker of its own");
     const loader = new Loader(args, this.#runtime);
     const { session, device } = await loader.load(call);
@@ -111,7 +111,7 @@ export class Engine {
     });
   }
 
-  async #reopen(call: LoadCall): Promise<void> {
+  async #reopen(call: Call<ProgressEvent>): Promise<void> {
     const { session, loader } = this.#current();
     this.#newDevice = await loader.reload(session, call);
   }

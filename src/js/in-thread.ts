@@ -35,6 +35,7 @@ async function freshCopy(which: number): Promise<Module> {
   try {
     return (await importUrl(url.href)) as Module;
   } catch (cause) {
-    throw new Ia3Error("panic", `the engine stopped, and ${url.href} cannot be loaded to start a fresh one: reload the page`, {}, { cause });
+    const text = `the engine stopped, and ${url.href} cannot be loaded to start a fresh one: reload the page`;
+    throw new Ia3Error("panic", text, {}, { cause });
   }
 }

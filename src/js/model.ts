@@ -135,7 +135,10 @@ export class Model {
     return { warnings };
   }
 
-  /** The files of an adapter, as PEFT lays them out; `zipAdapter` makes one file of them. */
+  /**
+   * The files of an adapter, as PEFT lays them out; `zipAdapter` makes one file of them. While it is trained, they are those from
+   * before the run.
+   */
   async saveAdapter(name: string): Promise<AdapterFiles> {
     return this.#mirror.files(name);
   }

@@ -1,6 +1,23 @@
 // The options of every call, with their types: the run-time half of types.ts.
 
-import { callback, count, either, flag, list, modules, number, numbers, object, oneOf, positive, signal, stringMap, strings, text, type Check } from "./check.js";
+import {
+  callback,
+  count,
+  either,
+  flag,
+  list,
+  modules,
+  number,
+  numbers,
+  object,
+  oneOf,
+  positive,
+  signal,
+  stringMap,
+  strings,
+  text,
+  type Check,
+} from "./check.js";
 import type {
   AdapterOptions,
   CombineOptions,

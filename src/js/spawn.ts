@@ -34,17 +34,20 @@ function ownWorker(): Worker {
   if (typeof Worker === "undefined") {
     throw new Ia3Error("bad-option", "there are no workers here: models run in a browser; pass worker: false for the calling thread");
   }
-  const script = new URL(import.meta.url);
-  // Browsers start no worker from another origin (a CDN), but a worker may import from one.
-  if (script.protocol.startsWith("http") && script.origin !== globalThis.location?.origin) return crossOriginWorker();
-  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  try {
+    // Browsers start no worker from another origin (a CDN), but a worker may import from one.
+    const script = new URL(import.meta.url);
+    if (script.protocol.startsWith("http") && script.origin !== globalThis.location?.origin) return importingWorker();
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  } catch (cause) {
+    throw unreachable(cause);
+  }
 }
 
-function crossOriginWorker(): Worker {
+function importingWorker(): Worker {
   const name = "./worker.js";
   const code = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
-  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  return new Worker(url, { type: "module" });
+  return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
 }
 
 function inWorker(worker: Worker, owned: boolean): EngineHandle {
@@ -67,7 +70,12 @@ function inWorker(worker: Worker, owned: boolean): EngineHandle {
 // A script that does not load fails with an event that has no message.
 function crash({ message }: ErrorEvent, heard: boolean): Ia3Error {
   if (heard || message) return panicError(message || "the worker failed");
-  return new Ia3Error("file-unreachable", "worker.js cannot be loaded: it must lie beside index.js, and the page's CSP must allow it");
+  return unreachable("no answer");
+}
+
+function unreachable(cause: unknown): Ia3Error {
+  const text = `worker.js cannot be started (${String(cause)}): it must lie beside index.js, and a CSP's worker-src must allow it`;
+  return new Ia3Error("file-unreachable", text, {}, { cause });
 }
 
 function inThread(): EngineHandle {

@@ -18,6 +18,7 @@ export class TrainingRun implements AsyncIterable<TrainEvent>, PromiseLike<Train
   readonly #events: TrainEvent[] = [];
   #waiting: (() => void)[] = [];
   #ended = false;
+  #abortedByCaller = false;
 
   /** @internal Runs are made by `model.train`. */
   constructor(work: Work, signal: AbortSignal | undefined) {
@@ -40,9 +41,7 @@ export class TrainingRun implements AsyncIterable<TrainEvent>, PromiseLike<Train
       if (this.#ended) break;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    await this.#result.catch((error: unknown) => {
-      if (error !== this.#abortReason) throw error;
-    });
+    if (!this.#abortedByCaller) await this.#result;
   }
 
   then<A = TrainResult, B = never>(
@@ -60,16 +59,13 @@ export class TrainingRun implements AsyncIterable<TrainEvent>, PromiseLike<Train
     return this.#result.finally(onfinally);
   }
 
-  /** Unlike any error, before the caller's signal has ended the run. */
-  #abortReason: unknown = this.#stop;
-
   async #run(work: Work, signal: AbortSignal | undefined): Promise<TrainResult> {
     const abort = () => this.#stop.abort();
     try {
-      if (signal?.aborted) throw this.#aborted(signal);
+      if (signal?.aborted) this.#rejectWith(signal);
       signal?.addEventListener("abort", abort);
       const result = await work({ signal: this.#stop.signal, emit: (event) => this.#emit(event) });
-      if (result.reason === "aborted" && signal?.aborted) throw this.#aborted(signal);
+      if (result.reason === "aborted" && signal?.aborted) this.#rejectWith(signal);
       if (result.reason === "diverged") throw diverged(result);
       return result;
     } finally {
@@ -79,8 +75,9 @@ export class TrainingRun implements AsyncIterable<TrainEvent>, PromiseLike<Train
     }
   }
 
-  #aborted(signal: AbortSignal): unknown {
-    return (this.#abortReason = signal.reason);
+  #rejectWith(signal: AbortSignal): void {
+    this.#abortedByCaller = true;
+    throw signal.reason;
   }
 
   #emit(event: TrainEvent): void {

@@ -1,5 +1,10 @@
 // The types of the public API: sources, options, events and results, with their units and defaults.
 
+import type { ProgressEvent } from "./progress-event.js";
+
+export type * from "./progress-event.js";
+export type * from "./training-types.js";
+
 /** Which executor runs the model: `webgpu` on the graphics card, `wasm` on the processor. */
 export type Device = "webgpu" | "wasm";
 
@@ -47,8 +52,8 @@ export interface SourceOptions {
 export interface EngineOptions {
   /**
    * `true` (default): a dedicated worker of the model's own. `false`: the calling thread, which blocks while the processor works.
-   * A `Worker` that runs this package's `worker.js` is used as it is and is not terminated; since a crashed one cannot be
-   * replaced, prefer a function that makes one.
+   * A `Worker` that runs `ia3-web/worker.js` serves one model and is not terminated; since a crashed one cannot be replaced, prefer
+   * a function that makes one.
    */
   worker?: boolean | Worker | (() => Worker);
 }
@@ -107,90 +112,6 @@ export interface Estimate {
   /** `memoryBytes <= limitBytes`. */
   fits: boolean;
 }
-
-/** A file is about to be looked for, in the cache and then on the network. */
-export interface InitiateEvent {
-  status: "initiate";
-  /** Hub id, folder URL or `files`. */
-  name: string;
-  /** File name. */
-  file: string;
-}
-
-/** A file was found and its bytes begin to come. */
-export interface DownloadEvent {
-  status: "download";
-  name: string;
-  file: string;
-  /** Whether the bytes come from the browser's cache. */
-  cached: boolean;
-}
-
-/** Bytes of one file came in. */
-export interface FileProgressEvent {
-  status: "progress";
-  name: string;
-  file: string;
-  /** 0 to 100; 0 while `total` is unknown. */
-  progress: number;
-  /** Bytes so far. */
-  loaded: number;
-  /** Bytes in all; 0 when the server does not say. */
-  total: number;
-}
-
-/** Bytes of any file came in: the sum over all files whose size is known. */
-export interface TotalProgressEvent {
-  status: "progress_total";
-  name: string;
-  /** 0 to 100. */
-  progress: number;
-  loaded: number;
-  total: number;
-  /** The same per file. */
-  files: Record<string, { loaded: number; total: number }>;
-}
-
-/** A file is complete and checked. */
-export interface DoneEvent {
-  status: "done";
-  name: string;
-  file: string;
-}
-
-/** A file could not be kept in the cache (quota, private window); loading continues without. */
-export interface CacheSkippedEvent {
-  status: "cache-skipped";
-  name: string;
-  file: string;
-  /** What the browser said. */
-  reason: string;
-}
-
-/** The files are in; the device compiles its pipelines. */
-export interface WarmUpEvent {
-  status: "warm-up";
-  name: string;
-  device: Device;
-}
-
-/** The model can be used. */
-export interface ReadyEvent {
-  status: "ready";
-  task: Task;
-  model: string;
-}
-
-/** What `onProgress` receives: transformers.js' shapes, and `cache-skipped` and `warm-up` of our own. */
-export type ProgressEvent =
-  | InitiateEvent
-  | DownloadEvent
-  | FileProgressEvent
-  | TotalProgressEvent
-  | DoneEvent
-  | CacheSkippedEvent
-  | WarmUpEvent
-  | ReadyEvent;
 
 /** The device in use and why it was chosen. */
 export interface DeviceInfo {
@@ -299,116 +220,6 @@ export interface Metrics {
 export interface Evaluation extends Metrics {
   /** `confusion[actual][predicted]`: counts, in the order of the model's labels. */
   confusion: number[][];
-}
-
-/** What training minimises: see the README for when each is better. */
-export type Objective = "cross-entropy" | "contrastive";
-
-/** How the learning rate runs after the warm-up: down to 0 along a line or half a cosine, or not at all. */
-export type Schedule = "linear" | "cosine" | "constant";
-
-/** Options of `model.train`; the defaults are chosen by the number of classes and examples (README). */
-export interface TrainOptions {
-  /** Optimiser steps. Takes precedence over `epochs`. */
-  steps?: number;
-  /** Passes over the examples. */
-  epochs?: number;
-  /** Examples per pass. Default 8. */
-  batchSize?: number;
-  /** Peak learning rate of the IA3 vectors. */
-  learningRate?: number;
-  /** Peak learning rate of the head. */
-  headLearningRate?: number;
-  /** Default: chosen by the number of classes and examples. */
-  objective?: Objective;
-  /** With `objective: "contrastive"`: pairs against 1 or 0, or the supervised-contrastive form. Default `supervised`. */
-  contrastiveLoss?: "cosine" | "supervised";
-  /** Temperature of the supervised-contrastive loss. Default 0.1. */
-  temperature?: number;
-  /** AdamW is the only one. */
-  optimizer?: "adamw";
-  /** AdamW's decoupled weight decay. */
-  weightDecay?: number;
-  /** Share of the steps over which the learning rate rises from 0, 0 to 1. */
-  warmupRatio?: number;
-  schedule?: Schedule;
-  /** Passes whose gradients are added up for one step. Default 1. */
-  gradientAccumulation?: number;
-  /** Gradients are scaled down to this global norm; 0 turns clipping off. Default 1. */
-  maxGradNorm?: number;
-  /** Tokens per text at most. */
-  maxLength?: number;
-  /** Seed of the order of examples. Default 0. */
-  seed?: number;
-  /** Held-out examples: the best step on them is kept, and the result has metrics before and after. */
-  validation?: readonly Example[];
-  /** Evaluations without a better one before training ends with reason `patience`. Needs `validation`. */
-  patience?: number;
-  /** Steps between evaluations. Needs `validation`. */
-  evalEvery?: number;
-  /** Ends training: the vectors so far are kept in the adapter, the run rejects with `signal.reason`. `run.stop()` ends it without an error. */
-  signal?: AbortSignal;
-}
-
-/** One optimiser step was taken. */
-export interface StepEvent {
-  type: "step";
-  /** 1 for the first. */
-  step: number;
-  totalSteps: number;
-  /** Mean loss of the step's examples, before the step. */
-  loss: number;
-  learningRate: number;
-  /** Global norm of the gradients before clipping. */
-  gradNorm: number;
-  /** Milliseconds this step took. */
-  ms: number;
-  /** Milliseconds left, estimated. */
-  etaMs: number;
-}
-
-/** The validation examples were evaluated. */
-export interface EvalEvent extends Metrics {
-  type: "eval";
-  step: number;
-}
-
-/** The graphics device was lost; training goes on from `step` on a fresh one. */
-export interface DeviceLostEvent {
-  type: "device-lost";
-  /** The last completed step; nothing up to it is lost. */
-  step: number;
-}
-
-/** Training ended by itself: always the last event then. */
-export interface EndEvent {
-  type: "end";
-  reason: "completed" | "patience" | "diverged";
-}
-
-/** What iterating over a training run yields. */
-export type TrainEvent = StepEvent | EvalEvent | DeviceLostEvent | EndEvent;
-
-/** What a training run resolves to. */
-export interface TrainResult {
-  /** Loss of every step. */
-  losses: number[];
-  /** Steps taken. */
-  steps: number;
-  /** The step whose vectors the adapter now has: the best on `validation`, or the last one. */
-  bestStep: number;
-  /** Metrics on `validation` before training and of `bestStep`; absent without it. */
-  before?: Metrics;
-  after?: Metrics;
-  /** Milliseconds in all. */
-  ms: number;
-  /**
-   * Why training ended; `aborted` after `run.stop()`. A run that diverged (a loss that is no number) or failed rejects instead, and the
-   * error's `details.result` is this object.
-   */
-  reason: "completed" | "patience" | "aborted" | "diverged" | "failed";
-  /** The objective used, also where it was chosen. */
-  objective: Objective;
 }
 
 /** Options of `model.combineAdapters`. */

@@ -1,0 +1,116 @@
+// The types of training: its options, events and result.
+
+import type { Example, Metrics } from "./types.js";
+
+/** What training minimises: see the README for when each is better. */
+export type Objective = "cross-entropy" | "contrastive";
+
+/** How the learning rate runs after the warm-up: down to 0 along a line or half a cosine, or not at all. */
+export type Schedule = "linear" | "cosine" | "constant";
+
+/** Options of `model.train`; the defaults are chosen by the number of classes and examples (README). */
+export interface TrainOptions {
+  /** Optimiser steps. Takes precedence over `epochs`. */
+  steps?: number;
+  /** Passes over the examples. */
+  epochs?: number;
+  /** Examples per pass. */
+  batchSize?: number;
+  /** Peak learning rate of the IA3 vectors. */
+  learningRate?: number;
+  /** Peak learning rate of the head. */
+  headLearningRate?: number;
+  /** Default: chosen by the number of classes and examples. */
+  objective?: Objective;
+  /** With `objective: "contrastive"`: pairs against 1 or 0, or the supervised-contrastive form. Default `supervised`. */
+  contrastiveLoss?: "cosine" | "supervised";
+  /** Temperature of the supervised-contrastive loss. Default 0.1. */
+  temperature?: number;
+  /** AdamW is the only one. */
+  optimizer?: "adamw";
+  /** AdamW's decoupled weight decay. */
+  weightDecay?: number;
+  /** Share of the steps over which the learning rate rises from 0, 0 to 1. */
+  warmupRatio?: number;
+  schedule?: Schedule;
+  /** Passes whose gradients are added up for one step. Default 1. */
+  gradientAccumulation?: number;
+  /** Gradients are scaled down to this global norm; 0 turns clipping off. Default 1. */
+  maxGradNorm?: number;
+  /** Tokens per text at most. */
+  maxLength?: number;
+  /** Seed of the order of examples. Default 0. */
+  seed?: number;
+  /** Held-out examples: the best step on them is kept, and the result has metrics before and after. */
+  validation?: readonly Example[];
+  /** Evaluations without a better one before training ends with reason `patience`. Needs `validation`. */
+  patience?: number;
+  /** Steps between evaluations. Needs `validation`. */
+  evalEvery?: number;
+  /**
+   * Ends training: the vectors so far are kept in the adapter, and the run rejects with `signal.reason`. `run.stop()` ends it without
+   * an error.
+   */
+  signal?: AbortSignal;
+}
+
+/** One optimiser step was taken. */
+export interface StepEvent {
+  type: "step";
+  /** 1 for the first. */
+  step: number;
+  totalSteps: number;
+  /** Mean loss of the step's examples, before the step. */
+  loss: number;
+  learningRate: number;
+  /** Global norm of the gradients before clipping. */
+  gradNorm: number;
+  /** Milliseconds this step took. */
+  ms: number;
+  /** Milliseconds left, estimated. */
+  etaMs: number;
+}
+
+/** The validation examples were evaluated. */
+export interface EvalEvent extends Metrics {
+  type: "eval";
+  step: number;
+}
+
+/** The graphics device was lost; training goes on from `step` on a fresh one. */
+export interface DeviceLostEvent {
+  type: "device-lost";
+  /** The last completed step; nothing up to it is lost. */
+  step: number;
+}
+
+/** Training ended by itself: always the last event then. */
+export interface EndEvent {
+  type: "end";
+  reason: "completed" | "patience" | "diverged";
+}
+
+/** What iterating over a training run yields. */
+export type TrainEvent = StepEvent | EvalEvent | DeviceLostEvent | EndEvent;
+
+/** What a training run resolves to. */
+export interface TrainResult {
+  /** Loss of every step. */
+  losses: number[];
+  /** Steps taken. */
+  steps: number;
+  /** The step whose vectors the adapter now has: the best on `validation`, or the last one. */
+  bestStep: number;
+  /** Metrics on `validation` before training and of `bestStep`; absent without it. */
+  before?: Metrics;
+  after?: Metrics;
+  /** Milliseconds in all. */
+  ms: number;
+  /**
+   * Why training ended; `aborted` after `run.stop()`. A run that diverged (a loss that is no number) or failed rejects instead, and the
+   * error's `details.result` is this object.
+   */
+  reason: "completed" | "patience" | "aborted" | "diverged" | "failed";
+  /** The objective used, also where it was chosen. */
+  objective: Objective;
+}
