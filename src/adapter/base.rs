@@ -1,11 +1,13 @@
 //! The base model as adapters see it: its linear layers and how its modules are named.
 
+use serde::Deserialize;
+
 use super::targets::CLASSIFIERS;
 use super::{AdapterConfig, Place, Site, TaskType, resolve, settle};
 use crate::{Error, Result};
 
 /// How the states of a text's tokens become one vector for the head, which decides the file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// L2-normalised mean over the attention mask (sentence-transformers): PEFT's FEATURE_EXTRACTION format on the bare

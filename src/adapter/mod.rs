@@ -7,7 +7,9 @@
 pub mod base;
 pub mod combine;
 pub mod config;
+mod config_file;
 pub mod defaults;
+mod folder;
 pub mod head;
 mod keys;
 pub mod layout;
@@ -15,6 +17,7 @@ pub mod merge;
 mod normal;
 pub mod pattern;
 pub mod peft;
+mod python;
 pub mod targets;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use fancy_regex::{Regex, RegexBuilder};
 
+use super::python::from_python;
 use crate::{Error, Result};
 
 /// Longer than PEFT's own joined patterns; bounds the memory of a compiled one.
@@ -40,7 +41,8 @@ impl Pattern {
                 .build()
         };
         let wrong = |error| bad(format!("the pattern '{}' cannot be used: {error}", pattern.escape_debug()));
-        let own = from_python(pattern);
+        let own = from_python(pattern)
+            .map_err(|reason| bad(format!("the pattern '{}' cannot be used: {reason}", pattern.escape_debug())))?;
         // Alone first: `a)(b` is only well-formed inside the group that is put around it next.
         build(&own).map_err(wrong)?;
         let regex = build(&format!(r"\A(?:{own}){end}")).map_err(wrong)?;
@@ -51,56 +53,6 @@ impl Pattern {
     pub fn matches(&self, name: &str) -> Result<bool> {
         self.regex.is_match(name).map_err(|_| bad(format!("the pattern '{}' takes too long to match", self.source)))
     }
-}
-
-/// Rewrites what Python writes differently: `\Z`, `{,n}`, and `[` or doubled punctuation inside a class, which Python
-/// takes literally.
-fn from_python(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len() + 8);
-    // Inside a class: how many characters of it have passed, since `]` is literal in the first place.
-    let mut class: Option<usize> = None;
-    let mut rest = pattern;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match (c, class) {
-            ('\\', _) => {
-                let escaped = rest.chars().next();
-                rest = &rest[escaped.map_or(0, char::len_utf8)..];
-                let end_of_text = escaped == Some('Z') && class.is_none();
-                out.push('\\');
-                out.extend(if end_of_text { Some('z') } else { escaped });
-                class = class.map(|n| n + 1);
-            }
-            ('{', None) if counts_from_nothing(rest) => out.push_str("{0"),
-            ('[', None) => {
-                out.push('[');
-                if let Some(after) = rest.strip_prefix('^') {
-                    out.push('^');
-                    rest = after;
-                }
-                class = Some(0);
-            }
-            (']', Some(1..)) => {
-                out.push(']');
-                class = None;
-            }
-            (']' | '[' | '&' | '~', Some(n)) => {
-                out.extend(['\\', c]);
-                class = Some(n + 1);
-            }
-            (c, _) => {
-                out.push(c);
-                class = class.map(|n| n + 1);
-            }
-        }
-    }
-    out
-}
-
-/// Whether `rest` goes on like `{,5}` after its brace.
-fn counts_from_nothing(rest: &str) -> bool {
-    let most = rest.strip_prefix(',').map(|digits| digits.trim_start_matches(|c: char| c.is_ascii_digit()));
-    most.is_some_and(|end| end.starts_with('}'))
 }
 
 fn bad(reason: String) -> Error {
@@ -134,7 +86,20 @@ mod tests {
 
     #[test]
     fn refuses_what_cannot_be_matched() {
-        for pattern in ["(", "a)(b", "[", "*", &"a".repeat(MAX_LENGTH + 1)] {
+        for pattern in [
+            "(",
+            "a)(b",
+            "[",
+            "*",
+            &"a".repeat(MAX_LENGTH + 1),
+            r"\99999999999999999999",
+            r"(a)\123",
+            r"(?P=99999999999999999999)",
+            r"(a)\g<1>",
+            r"(a)(?(999999999)b|c)",
+            r"(?P>a)",
+            r"\p{Greek}",
+        ] {
             assert_eq!(Pattern::fullmatch(pattern).unwrap_err().code(), "bad-adapter");
         }
         let slow = Pattern::fullmatch(r"(?:(?=a)a+)+b").unwrap();

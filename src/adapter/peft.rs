@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::config::CONFIG_FILE;
+use super::folder::Folder;
 use super::head::{self, HEAD_CONFIG_FILE, HEAD_FILE, Head, LABELS_FILE, bad, check_shape, unreadable};
 use super::keys::{Keys, Vector};
 use super::targets::{lies_in_saved_module, name_all, resolve};
@@ -189,41 +190,5 @@ fn read_head(
             }
             Ok(None)
         }
-    }
-}
-
-/// The folder that the files lie in.
-struct Folder<'a> {
-    files: &'a BTreeMap<String, Vec<u8>>,
-    path: &'a str,
-}
-
-impl<'a> Folder<'a> {
-    /// The one that holds the configuration.
-    fn find(files: &'a BTreeMap<String, Vec<u8>>) -> Result<Folder<'a>> {
-        let path =
-            |name: &'a String| name.strip_suffix(CONFIG_FILE).filter(|path| path.is_empty() || path.ends_with('/'));
-        let mut folders = files.keys().filter_map(path);
-        match (folders.next(), folders.next()) {
-            (Some(path), None) => Ok(Folder { files, path }),
-            (Some(a), Some(b)) => Err(bad(format!("there are several, in '{a}' and '{b}': give the files of one"))),
-            (None, _) => Err(bad(format!("there is no {CONFIG_FILE} among the files"))),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.files.get(&format!("{}{name}", self.path)).map(Vec::as_slice)
-    }
-
-    fn required(&self, name: &str) -> Result<&'a [u8]> {
-        let pickle = "adapter_model.bin";
-        self.get(name).ok_or_else(|| {
-            let hint = if self.get(pickle).is_some() {
-                format!(": {pickle} is a Python pickle, save the adapter again with safe_serialization=True")
-            } else {
-                String::new()
-            };
-            bad(format!("there is no {name} beside its {CONFIG_FILE}{hint}"))
-        })
     }
 }

@@ -30,7 +30,7 @@ pub fn resolve(
     head_modules: &[&str],
 ) -> Result<Vec<(usize, Place)>> {
     let (targets, feedforward) = with_defaults(config, model_type)?;
-    let protected = protected(config, head_modules)?;
+    let protected = Protected::new(config, head_modules)?;
     let exclude = config.exclude_modules.as_ref().map(Rule::new).transpose()?;
     // `all-linear` leaves the head alone and nothing else; the head is in `protected`.
     let wanted = if is_all_linear(&targets) { None } else { Some(Rule::new(&targets)?) };
@@ -39,7 +39,7 @@ pub fn resolve(
     let mut found = Vec::new();
     for (index, Site { module, .. }) in sites.iter().enumerate() {
         let excluded = exclude.as_ref().map_or(Ok(false), |rule| rule.matches(module))?;
-        if excluded || any(&protected, module)? || !wanted.as_ref().map_or(Ok(true), |rule| rule.matches(module))? {
+        if excluded || protected.matches(module)? || !wanted.as_ref().map_or(Ok(true), |rule| rule.matches(module))? {
             continue;
         }
         let place = if feedforward_rule.ends(module)? { Place::Input } else { Place::Output };
@@ -118,29 +118,41 @@ fn with_defaults(config: &AdapterConfig, model_type: &str) -> Result<(Targets, T
     Ok((targets, feedforward))
 }
 
-/// PEFT protects what equals, or lies below, a name of `modules_to_save`; it puts the name into a pattern unescaped.
-fn protected(config: &AdapterConfig, head_modules: &[&str]) -> Result<Vec<Pattern>> {
-    let automatic = if config.task_type == Some(TaskType::SeqCls) { &CLASSIFIERS[..] } else { &[] };
-    let names = config.modules_to_save.iter().flatten().map(String::as_str);
-    names
-        .chain(automatic.iter().copied())
-        .chain(head_modules.iter().copied())
-        .map(|name| Pattern::prefix(&format!(r"(^|.*\.){name}($|\..*)")))
-        .collect()
+/// Names of modules that are trained whole. PEFT protects what equals such a name or lies below one, by a pattern into
+/// which it puts the name unescaped.
+struct Protected<'a> {
+    /// Names in which nothing has a meaning in a pattern: one part of a path must be equal.
+    plain: Vec<&'a str>,
+    patterns: Vec<Pattern>,
 }
 
-fn any(patterns: &[Pattern], module: &str) -> Result<bool> {
-    for pattern in patterns {
-        if pattern.matches(module)? {
+impl<'a> Protected<'a> {
+    fn new(config: &'a AdapterConfig, head_modules: &[&'a str]) -> Result<Self> {
+        let automatic = if config.task_type == Some(TaskType::SeqCls) { &CLASSIFIERS[..] } else { &[] };
+        let saved = config.modules_to_save.iter().flatten().map(String::as_str);
+        let names = saved.chain(automatic.iter().copied()).chain(head_modules.iter().copied());
+        let is_plain = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let (plain, others): (Vec<_>, Vec<_>) = names.partition(is_plain);
+        let pattern = |name| Pattern::prefix(&format!(r"(^|.*\.){name}($|\..*)"));
+        Ok(Protected { plain, patterns: others.into_iter().map(pattern).collect::<Result<_>>()? })
+    }
+
+    fn matches(&self, path: &str) -> Result<bool> {
+        if path.split('.').any(|part| self.plain.contains(&part)) {
             return Ok(true);
         }
+        for pattern in &self.patterns {
+            if pattern.matches(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
-    Ok(false)
 }
 
 /// Whether a tensor belongs to a module that PEFT trained whole.
 pub(super) fn lies_in_saved_module(config: &AdapterConfig, tensor: &str) -> Result<bool> {
-    any(&protected(config, &[])?, tensor)
+    Protected::new(config, &[])?.matches(tensor)
 }
 
 fn is_all_linear(targets: &Targets) -> bool {

@@ -4,8 +4,9 @@ pub mod config;
 pub mod header;
 pub mod safetensors;
 pub mod stream;
-pub mod template;
+mod template;
 pub mod tokenizer;
+mod tokenizer_file;
 
 pub use config::{HiddenAct, ModelConfig};
 pub use header::Header;
