@@ -1,6 +1,6 @@
 // The types of training: its options, events and result.
 
-import type { Example, Metrics } from "./types.js";
+import type { Evaluation, Example, Metrics } from "./types.js";
 
 /** What training minimises: see the README for when each is better. */
 export type Objective = "cross-entropy" | "contrastive";
@@ -101,9 +101,9 @@ export interface TrainResult {
   steps: number;
   /** The step whose vectors the adapter now has: the best on `validation`, or the last one. */
   bestStep: number;
-  /** Metrics on `validation` before training and of `bestStep`; absent without it. */
-  before?: Metrics;
-  after?: Metrics;
+  /** What `evaluate` says of `validation` before training and of `bestStep`; absent without it. */
+  before?: Evaluation;
+  after?: Evaluation;
   /** Milliseconds in all. */
   ms: number;
   /**
