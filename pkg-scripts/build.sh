@@ -16,6 +16,7 @@ main() {
     *) fail "usage: build.sh [--no-opt]" ;;
   esac
   "$SCRIPTS/setup.sh"
+  one_at_a_time "$OUT/build.lock"
   compile
   bind_and_optimise
   package

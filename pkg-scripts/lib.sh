@@ -48,7 +48,18 @@ export PATH="$CACHE/tools/bin:$ROOT/node_modules/.bin:$PATH"
 export CHROMIUM="${CHROMIUM:-/usr/bin/chromium}"
 export CHROMEDRIVER="${CHROMEDRIVER:-/usr/bin/chromedriver}"
 
-# Software Vulkan (lavapipe): every machine runs the native GPU tests on the same implementation.
-export VK_DRIVER_FILES="${VK_DRIVER_FILES:-/usr/share/vulkan/icd.d/lvp_icd.$(uname -m).json}"
-
 mkdir -p "$OUT"
+
+# software_vulkan: where lavapipe is, so that every machine runs the native GPU tests on the same implementation. The
+# file's name differs between Debian's releases; there is none before the set-up.
+software_vulkan() {
+  local found
+  found="$(compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' | head -n 1)" && printf '%s' "$found"
+}
+
+# one_at_a_time FILE: waits for other runs that hold the same file, until this script ends.
+one_at_a_time() {
+  command -v flock >/dev/null || return 0
+  exec 9>"$1"
+  flock 9
+}

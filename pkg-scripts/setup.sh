@@ -10,7 +10,7 @@ MODEL="$CACHE/hub/sentence-transformers/all-MiniLM-L6-v2/resolve/main"
 
 main() {
   require rustc cargo node npm python3
-  one_at_a_time
+  one_at_a_time "$CACHE/setup.lock" # two at once would fetch everything twice into the same folders
   compiler_and_browser
   rust_parts
   cargo_tool wasm-bindgen wasm-bindgen-cli "$WASM_BINDGEN"
@@ -26,19 +26,12 @@ require() {
   done
 }
 
-# Two set-ups at once (two clones, two terminals) would fetch everything twice into the same folders.
-one_at_a_time() {
-  command -v flock >/dev/null || return 0
-  exec 9>"$CACHE/setup.lock"
-  flock 9
-}
-
 compiler_and_browser() {
   local packages=()
   command -v cc >/dev/null || packages+=(build-essential)
   [ -x "$CHROMIUM" ] || packages+=(chromium)
   [ -x "$CHROMEDRIVER" ] || packages+=(chromium-driver)
-  [ -e "$VK_DRIVER_FILES" ] || packages+=(mesa-vulkan-drivers)
+  software_vulkan >/dev/null || packages+=(mesa-vulkan-drivers)
   # Without any font the screenshots show empty boxes.
   [ -d /usr/share/fonts/truetype ] || packages+=(fonts-dejavu-core)
   if [ ${#packages[@]} -gt 0 ]; then apt_install "${packages[@]}"; fi

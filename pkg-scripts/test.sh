@@ -10,6 +10,8 @@ main() {
   local suite
   if [ $# -gt 0 ]; then known "$@" && SUITES=("$@"); fi
   "$SCRIPTS/build.sh" || fail "the build failed: nothing was tested"
+  VK_DRIVER_FILES="${VK_DRIVER_FILES:-$(software_vulkan)}"
+  export VK_DRIVER_FILES
   cd "$ROOT"
   for suite in "${SUITES[@]}"; do run_suite "$suite"; done
   print_counts
