@@ -6,6 +6,7 @@ use std::fmt;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong. [`Error::code`] is the stable name JavaScript sees.
+#[allow(missing_docs)] // The fields are named for what they hold; each variant says when it occurs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
     /// A file ended before its own header or the server said it would.

@@ -22,7 +22,8 @@ pub enum EndReason {
     Failed,
 }
 
-/// What happens during a run.
+/// What happens during a run. Field names are those of the events in `src/js/training-types.ts`, where they are explained.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum TrainEvent {

@@ -189,24 +189,26 @@ impl Session {
         rows
     }
 
-    /// The adapter with a head: class means of its embeddings where it has none yet. The base model gets its own likewise.
+    /// The adapter with a head: class means of its embeddings where it has none yet. The base model gets the class means of its own,
+    /// so that base and adapter can be compared.
     async fn with_head(&mut self, mut adapter: Adapter, examples: &Examples) -> Result<Adapter> {
         if self.options.pooling == Pooling::Pooler {
             return Ok(adapter);
         }
-        let classes = self.base.labels.len();
-        if self.base_head.is_none() {
-            let base = Selection::Active(Vec::new());
-            let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
-            let (weight, bias) = prototypes(&rows, &examples.labels, classes);
-            self.base_head = Some(self.make_head(weight, bias));
-        }
+        let base = Selection::Active(Vec::new());
+        let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
+        self.base_head = Some(self.prototype_head(&rows, &examples.labels));
         if adapter.head.is_none() {
-            let rows = self.embeddings_with("", &adapter, &examples.texts).await?;
-            let (weight, bias) = prototypes(&rows, &examples.labels, classes);
-            adapter.head = Some(self.make_head(weight, bias));
+            let fresh = adapter.vectors.values().flatten().all(|x| *x == 1.0);
+            let rows = if fresh { rows } else { self.embeddings_with("", &adapter, &examples.texts).await? };
+            adapter.head = Some(self.prototype_head(&rows, &examples.labels));
         }
         Ok(adapter)
+    }
+
+    fn prototype_head(&self, rows: &[Vec<f32>], labels: &[usize]) -> Head {
+        let (weight, bias) = prototypes(rows, labels, self.base.labels.len());
+        self.make_head(weight, bias)
     }
 
     fn make_head(&self, weight: Vec<f32>, bias: Vec<f32>) -> Head {
