@@ -1,6 +1,6 @@
-/** The files of a saved adapter: out of a zip or a folder's files, and into a zip. */
+/** The files of a saved adapter, read before a model is made for them: out of a zip, or as a person chose them one by one. */
 
-import { unzipSync, zipSync } from "fflate";
+import { unzipSync } from "fflate";
 import type { Pooling } from "./state.js";
 
 /** An adapter is some 60 kB; far larger entries are something else, and are not unpacked. */
@@ -12,11 +12,6 @@ export interface AdapterFiles {
   pooling: Pooling;
   /** Labels that the files name, or the number of classes where they only have a head of that size, or nothing. */
   labels: string[] | number | undefined;
-}
-
-/** One zip of the adapter's files, without a folder inside, as PEFT users unpack it. */
-export function zipAdapter(files: Record<string, Uint8Array>): Uint8Array<ArrayBuffer> {
-  return zipSync(files, { level: 0 }) as Uint8Array<ArrayBuffer>; // vectors hardly shrink
 }
 
 /** Reads what a person chose or dropped: one zip, or the files of one adapter. */

@@ -1,6 +1,7 @@
 /** The adapters panel: choose the active one, rename, delete, download as a zip, take one in. */
 
-import { readAdapter, zipAdapter } from "./adapter-files.js";
+import { zipAdapter } from "ia3-web";
+import { readAdapter } from "./adapter-files.js";
 import { announce, download, element, icon, need, onFiles, onPress, setAvailable } from "./dom.js";
 import { showError } from "./error-banner.js";
 import { bytes, count } from "./format.js";
@@ -113,7 +114,7 @@ function freeName(state: State, name: string): string {
 
 /** The labels of an adapter that was taken in: its own, else the examples' if they are as many, else LABEL_0 and so on as transformers calls them. */
 function namesOf(found: string[] | number | undefined, examples: string[]): string[] {
-  if (Array.isArray(found)) return found;
+  if (Array.isArray(found)) return [...found].sort(); // as the examples' are; the library puts the head's rows in order
   if (found === undefined || found === examples.length) {
     if (examples.length > 0) return examples;
     throw new Error("The adapter's files do not say which labels it has. Load or add your examples first, then drop it again.");

@@ -2,7 +2,7 @@
 
 import { type EstimateOptions, Model } from "ia3-web";
 import { need, onFiles, onPress, setAvailable } from "./dom.js";
-import { bytes } from "./format.js";
+import { bytes, sentence } from "./format.js";
 import type { Runner } from "./runner.js";
 import type { Settings } from "./settings.js";
 import type { State } from "./state.js";
@@ -18,6 +18,7 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
   const status = need("model-status", HTMLParagraphElement);
   const tag = need("model-tag", HTMLSpanElement);
   let picked: File[] = [];
+  let estimated = ""; // the model whose size is shown
   let place = ""; // where the files of this load come from
   let skipped = ""; // why they could not be kept
 
@@ -35,7 +36,7 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
     };
   };
 
-  /** Before any weight is fetched: how much will come and whether it fits. */
+  /** Before any weight is fetched: how much will come and whether it fits. Asked once for each model. */
   const loading = async ({ source, options }: ModelRequest, signal: AbortSignal) => {
     if (Array.isArray(source) && source.length === 0) {
       throw new Error("No model files are chosen. Choose model.safetensors, config.json and tokenizer.json, or load from a Hub.");
@@ -46,7 +47,13 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
     status.textContent = "Reading the model's sizes";
     bar.removeAttribute("value");
     bar.hidden = false;
-    const size = await Model.estimate(source, { ...baseOf(options), signal });
+    const asked = JSON.stringify([nameOf(source), baseOf(options)]);
+    if (asked === estimated) return;
+    // Offline there is no answer, but the cache may have the model all the same; what is really wrong, loading says.
+    const size = await Model.estimate(source, { ...baseOf(options), signal }).catch(() => undefined);
+    signal.throwIfAborted();
+    if (!size) return;
+    estimated = asked;
     need("model-size", HTMLParagraphElement).textContent = `${bytes(size.downloadBytes)} to download once, about ${bytes(size.memoryBytes)} of memory${size.fits ? "." : ": more than this device seems to have. It may still work; close other tabs first."}`;
   };
 
@@ -65,7 +72,7 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
     status.textContent = `Ready: ${nameOf(request().source)}, ${place || "from your files"}. ${skipped}`.trim();
     need("device-kind", HTMLSpanElement).textContent = `Runs on the ${DEVICES[model.device]}`;
     need("device", HTMLElement).textContent = model.device;
-    need("device-reason", HTMLParagraphElement).textContent = model.deviceInfo.reason;
+    need("device-reason", HTMLParagraphElement).textContent = sentence(model.deviceInfo.reason);
   };
 
   const workbench = new Workbench({ request, loading, progress, ready });

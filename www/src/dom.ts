@@ -71,8 +71,8 @@ export function announce(text: string): void {
 }
 
 /** Offers bytes or text to the person as a download. */
-export function download(name: string, part: BlobPart, type: string): void {
-  const url = URL.createObjectURL(new Blob([part], { type }));
+export function download(name: string, part: string | Uint8Array, type: string): void {
+  const url = URL.createObjectURL(new Blob([part as BlobPart], { type }));
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser has taken its copy long before
 }

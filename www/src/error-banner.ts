@@ -1,6 +1,7 @@
 /** The one place where errors are shown: what was being done, and the error's own words. */
 
 import { need } from "./dom.js";
+import { sentence } from "./format.js";
 
 const banner = need("error", HTMLDivElement);
 
@@ -12,8 +13,9 @@ export function startErrorBanner(): void {
 /** Shows an error under a title such as "Training stopped". Errors of the library carry a code, shown after the message. */
 export function showError(title: string, error: unknown): void {
   const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+  const message = sentence(error instanceof Error ? error.message : String(error));
   need("error-title", HTMLParagraphElement).textContent = title;
-  need("error-text", HTMLParagraphElement).textContent = `${error instanceof Error ? error.message : String(error)}${code}`;
+  need("error-text", HTMLParagraphElement).textContent = `${message}${code}`;
   banner.hidden = false;
 }
 

@@ -10,6 +10,9 @@ import type { Example, Split, State } from "./state.js";
 /** Rows drawn of a long list: beyond that the page would get slow and nobody reads on. */
 const MOST_SHOWN = 500;
 
+/** Problems of a CSV text that are spelt out. */
+const MOST_PROBLEMS = 3;
+
 export function startExamplesPanel(state: State, task: string): void {
   const list = need("example-list", HTMLDivElement);
   const box = need("csv-text", HTMLTextAreaElement);
@@ -35,10 +38,10 @@ export function startExamplesPanel(state: State, task: string): void {
     const said = `${count(examples.length, "example")} added to ${split() === "train" ? "training" : "test"}`;
     if (examples.length > 0) replace({ [split()]: [...state.data[split()], ...examples] }, said);
     status.textContent = problems.length > 0 ? "The rows left in the box need a change." : `${said}.`;
-    if (problems.length > 0 || examples.length === 0) {
-      const shown = problems.slice(0, 3).join(" ") + (problems.length > 3 ? ` And ${problems.length - 3} more.` : "");
-      showError(`${count(Math.max(problems.length, 1), "row")} of ${name} could not be read`, shown || "There is no example in it. Write one a line: text,label.");
-    }
+    if (problems.length > 0) {
+      const shown = problems.slice(0, MOST_PROBLEMS).join(" ");
+      showError(`${count(problems.length, "row")} of ${name} could not be read`, problems.length > MOST_PROBLEMS ? `${shown} And ${problems.length - MOST_PROBLEMS} more.` : shown);
+    } else if (examples.length === 0) showError("Nothing was added", `There is no example in ${name}. Write one a line: text,label.`);
   };
 
   const draw = () => {

@@ -25,6 +25,12 @@ export function count(number: number, noun: string): string {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+/** "asked for" -> "Asked for.": the library's short reasons and messages, as the page's own prose has them. */
+export function sentence(text: string): string {
+  const start = /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text; // not config.json, not https:
+  return /[.!?]$/.test(start) ? start : `${start}.`;
+}
+
 /** A loss with three digits that matter. */
 export function loss(value: number): string {
   return Number.isFinite(value) ? value.toPrecision(3) : "not a number";

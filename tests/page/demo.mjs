@@ -1,0 +1,114 @@
+// The demo page as the tests drive it: real Chromium, the real build, our own server, and a record of everything that went wrong.
+
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import { launch } from "../../pkg-scripts/browser.mjs";
+import { demoMounts, serve } from "../../pkg-scripts/serve.mjs";
+
+const MINUTES = 60_000;
+
+/** One browser for all tests; every test has a context of its own, which shares nothing with the others. */
+const browser = await launch();
+after(() => browser.close());
+
+/** A path below tests/. */
+export const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+
+/** The address parameters of a short run of MiniLM: the CPU, our own hub, a task of twelve sentences. */
+export const MINILM = { device: "wasm", baseUrl: "/hub", task: "/task/small.json", steps: "8", seed: "1" };
+
+/** The same with a random BERT of 53 kB, for what does not depend on the model: it loads and trains within a second. */
+export const TINY = { ...MINILM, model: "/tiny-bert-mean" };
+
+/**
+ * Opens the page in a context of its own, closed after the test, which fails if the page logged an error,
+ * broke its security policy or asked any host but its own.
+ * @param {import("node:test").TestContext} t
+ * @param {{parameters?: Record<string, string>, context?: import("playwright-core").BrowserContextOptions, expected?: RegExp}} [options]
+ *   `expected`: console errors that the test causes on purpose
+ */
+export async function openDemo(t, { parameters = TINY, context: contextOptions = {}, expected } = {}) {
+  const mounts = { ...demoMounts(), "/task/": path("page/task") };
+  for (const model of ["tiny-bert", "tiny-bert-mean"]) mounts[`/${model}/`] = path(`fixtures/${model}`);
+  const server = await serve({ mounts });
+  const context = await browser.newContext(contextOptions);
+  context.setDefaultTimeout(3 * MINUTES);
+  const page = await context.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(`error in the page: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !expected?.test(message.text())) problems.push(`console: ${message.text()}`);
+  });
+  context.on("request", (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith("http") && origin !== server.origin) problems.push(`asked another host: ${request.url()}`);
+  });
+  t.after(async () => {
+    await context.close();
+    await server.close().catch(() => {}); // a test may have closed it already
+    assert.deepEqual(problems, []);
+  });
+  await page.goto(`${server.origin}/?${new URLSearchParams(parameters)}`);
+  return new Demo(page, server);
+}
+
+export class Demo {
+  constructor(page, server) {
+    this.page = page;
+    this.server = server;
+  }
+
+  /** The element with this data-testid. */
+  get(testId) {
+    return this.page.getByTestId(testId);
+  }
+
+  text(testId) {
+    return this.get(testId).innerText();
+  }
+
+  /** Waits until the element's text matches; the error banner ends the wait with what it says. */
+  async until(testId, pattern) {
+    const banner = this.page.locator('[data-testid="error"]:not([hidden])');
+    const reached = this.get(testId).filter({ hasText: pattern });
+    const first = await Promise.race([reached.waitFor().then(() => "text"), banner.waitFor().then(() => "error")]);
+    if (first === "error") assert.fail(`waiting for ${pattern}, the page says: ${await banner.innerText()}`);
+  }
+
+  /** Waits until the error banner says this. */
+  async error(pattern) {
+    await this.get("error").filter({ hasText: pattern }).waitFor({ timeout: MINUTES });
+  }
+
+  async loadSample() {
+    await this.get("load-sample").click();
+    await this.page.locator("#example-list li").first().waitFor();
+  }
+
+  /** Trains an adapter of this name on the examples there are. */
+  async train(name) {
+    await this.page.locator("#adapter-name").fill(name);
+    await this.get("train").click();
+    await this.page.locator(`[data-adapter="${name}"]`).waitFor();
+  }
+
+  async classify(text) {
+    await this.get("input-text").fill(text);
+    await this.get("classify").click();
+    await this.until("answer-adapter", /%/);
+  }
+
+  /** Label to score of an answer card, as a screen reader would read them. */
+  async scores(testId) {
+    await this.get(testId).locator(".bars li").first().waitFor();
+    const rows = await this.get(testId).locator(".bars li").allInnerTexts();
+    return Object.fromEntries(rows.map((row) => row.trim().split(/\s*\n\s*/)));
+  }
+
+  /** The active adapter's zip as the page hands it out. */
+  async downloadAdapter() {
+    const [download] = await Promise.all([this.page.waitForEvent("download"), this.get("download-adapter").click()]);
+    return { name: download.suggestedFilename(), file: await download.path() };
+  }
+}
