@@ -107,9 +107,7 @@ pub trait Op: Debug + Any {
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 
     /// The GPU kernel for these shapes.
-    fn kernel(&self, _io: &Io) -> Kernel {
-        unimplemented!()
-    }
+    fn kernel(&self, io: &Io) -> Kernel;
 }
 
 /// The graph.

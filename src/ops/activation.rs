@@ -4,7 +4,7 @@ use super::host::{erf, exp, slots, tanh, tensor, with_floats};
 use super::scale::Scale;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise, grid};
 use candle_core::Tensor;
 
 /// Which activation; names as Hugging Face's `hidden_act`.
@@ -100,6 +100,18 @@ impl Op for Activation {
             None => Ok(vec![y]),
         }
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, columns) = (io.outputs[0][0], io.outputs[0][1]);
+        let grid = elementwise(rows * columns);
+        let wgsl = include_str!("activation.wgsl");
+        let mut kernel = match self.scale {
+            Some(scale) => Kernel::new(wgsl, 3, &scale.sizes(io.inputs), grid),
+            None => Kernel::new(wgsl, 1, &[("rows", rows), ("columns", columns)], grid),
+        };
+        kernel.inputs.resize(3, 0);
+        kernel.with("kind", self.kind as u32).with("scaled", self.scale.is_some())
+    }
 }
 
 impl Op for ActivationGrad {
@@ -139,5 +151,22 @@ impl Op for ActivationGrad {
             Ok(())
         })?;
         Ok(vec![tensor(dx, inputs[0].dims())?, tensor(dl, &[channels])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, columns) = (io.outputs[0][0], io.outputs[0][1]);
+        let kind = self.0.kind as u32;
+        let Some(scale) = self.0.scale else {
+            let count = rows * columns;
+            let wgsl = include_str!("activation_grad.wgsl");
+            return Kernel::new(wgsl, 2, &[("count", count)], elementwise(count)).with("kind", kind);
+        };
+        let (width, height) = io.adapter.column_group();
+        let wgsl = include_str!("scaled_activation_grad.wgsl");
+        Kernel::new(wgsl, 4, &scale.sizes(&io.inputs[1..]), grid(columns.div_ceil(width)))
+            .with("kind", kind)
+            .with_size("dl_offset", io.output_offsets[1])
+            .with_size("width", width)
+            .with_size("height", height)
     }
 }

@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// `a + b`, same shape.
@@ -28,5 +28,11 @@ impl Op for Add {
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let sum = with_floats(&[&inputs[0], &inputs[1]], |x| Ok(x[0].iter().zip(x[1]).map(|(a, b)| a + b).collect()))?;
         Ok(vec![tensor(sum, inputs[0].dims())?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let count = io.outputs[0].iter().product();
+        let sizes = [("count", count), ("y_offset", io.output_offsets[0])];
+        Kernel::new(include_str!("add.wgsl"), 2, &sizes, elementwise(count))
     }
 }

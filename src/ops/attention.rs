@@ -3,11 +3,14 @@
 use super::host::{exp, tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// What a masked score becomes: far below any real one, still finite, so that a fully masked row stays a number.
 const MASKED: f32 = -1e30;
+
+/// The most vec4 columns of a head that one invocation of a kernel holds in registers.
+const MOST_PARTS: usize = 8;
 
 /// Inputs `qkv (B S, 3 H)` (query, key and value side by side) and `mask (B, S)` (1 attends, 0 is padding).
 /// Outputs `context (B S, H)` and, for the backward pass, `lse (B, heads, S)`, the log of each softmax's denominator:
@@ -75,6 +78,29 @@ impl Attention {
             Ok(scores)
         })
     }
+
+    /// The kernel in vec4, whose invocations compute four tokens in one of some `roles`; or the one for heads of any size.
+    fn kernel_of(
+        &self,
+        wgsl: &'static str,
+        any: &'static str,
+        qkv: &Shape,
+        mask: &Shape,
+        inputs: usize,
+        roles: usize,
+    ) -> Kernel {
+        let (batch, length, head) = (mask[0], mask[1], qkv[1] / 3 / self.heads);
+        let sizes = [("batch", batch), ("length", length), ("heads", self.heads)];
+        let kernel = if head % 4 == 0 {
+            let head = head / 4;
+            let part = (1..=MOST_PARTS).rev().find(|part| head % part == 0).expect("1 divides every number");
+            let count = batch * self.heads * (head / part) * length.div_ceil(4) * roles;
+            Kernel::new(wgsl, inputs, &sizes, elementwise(count)).with_size("head", head).with_size("part", part)
+        } else {
+            Kernel::new(any, inputs, &sizes, elementwise(batch * self.heads * length)).with_size("head", head)
+        };
+        kernel.with("scale", self.scale)
+    }
 }
 
 impl Op for Attention {
@@ -113,6 +139,11 @@ impl Op for Attention {
         }
         let lse = tensor(lse, &[sizes.batch, self.heads, length])?;
         Ok(vec![tensor(context, &[sizes.batch * length, sizes.hidden])?, lse])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let any = include_str!("attention_any.wgsl");
+        self.kernel_of(include_str!("attention.wgsl"), any, io.inputs[0], io.inputs[1], 2, 1)
     }
 }
 
@@ -154,5 +185,10 @@ impl Op for AttentionGrad {
             sizes.scatter(&p.t()?.matmul(&dcontext)?, row, 2, columns, &mut dqkv)?;
         }
         Ok(vec![tensor(dqkv, qkv.dims())?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let any = include_str!("attention_grad_any.wgsl");
+        self.0.kernel_of(include_str!("attention_grad.wgsl"), any, io.inputs[1], io.inputs[2], 5, 2)
     }
 }

@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// Inputs `a (N, C1)`, `b (N, C2)`; output `(N, C1 + C2)`. Used where a projection cannot be one packed matrix
@@ -40,6 +40,12 @@ impl Op for Concat {
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![Tensor::cat(inputs, 1)?.contiguous()?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, left, right) = (io.inputs[0][0], io.inputs[0][1], io.inputs[1][1]);
+        let sizes = [("rows", rows), ("left", left), ("right", right)];
+        Kernel::new(include_str!("concat.wgsl"), 2, &sizes, elementwise(rows * (left + right)))
+    }
 }
 
 impl Op for Columns {
@@ -53,5 +59,11 @@ impl Op for Columns {
             Ok(x[0].chunks_exact(columns).flat_map(|row| &row[self.start..self.start + self.len]).copied().collect())
         })?;
         Ok(vec![tensor(part, &[rows, self.len])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, columns) = (io.inputs[0][0], io.inputs[0][1]);
+        let sizes = [("rows", rows), ("columns", columns), ("start", self.start), ("len", self.len)];
+        Kernel::new(include_str!("columns.wgsl"), 1, &sizes, elementwise(rows * self.len))
     }
 }

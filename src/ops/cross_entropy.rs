@@ -39,4 +39,9 @@ impl Op for CrossEntropy {
         })?;
         Ok(vec![tensor(vec![loss], &[1])?, tensor(dlogits, inputs[0].dims())?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let sizes = [("batch", io.inputs[0][0]), ("classes", io.inputs[0][1]), ("loss_offset", io.output_offsets[0])];
+        Kernel::new(include_str!("cross_entropy.wgsl"), 3, &sizes, [1; 3])
+    }
 }

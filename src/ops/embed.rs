@@ -3,7 +3,7 @@
 use super::host::{integers, tensor, with_floats};
 use crate::error::Result;
 use crate::graph::{Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// Inputs `ids (B, S)`, `types (B, S)`, `words (V, H)`, `positions (M, H)`, `kinds (T, H)`; output `(B S, H)`:
@@ -29,5 +29,11 @@ impl Op for Embed {
             Ok(sum)
         })?;
         Ok(vec![tensor(sum, &[ids.len(), hidden])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (tokens, hidden) = (io.outputs[0][0], io.outputs[0][1]);
+        let sizes = [("tokens", tokens), ("length", io.inputs[0][1]), ("hidden", hidden)];
+        Kernel::new(include_str!("embed.wgsl"), 5, &sizes, elementwise(tokens * hidden))
     }
 }

@@ -3,7 +3,7 @@
 use super::host::{slots, tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise, grid};
 use candle_core::Tensor;
 
 /// Inputs `x (B, H)`, `table (A, P)`, `slots (B)`; output `logits (B, labels) = x Wᵀ + b`, where the table row of each batch row
@@ -24,6 +24,13 @@ pub struct HeadGrad {
     pub head: Head,
     /// Size of `x`'s rows.
     pub hidden: usize,
+}
+
+impl Head {
+    fn sizes(&self, batch: usize, hidden: usize, parameters: usize) -> [(&'static str, usize); 5] {
+        let Head { offset, labels } = *self;
+        [("batch", batch), ("hidden", hidden), ("labels", labels), ("parameters", parameters), ("offset", offset)]
+    }
 }
 
 impl Op for Head {
@@ -62,6 +69,12 @@ impl Op for Head {
         })?;
         Ok(vec![tensor(y, &[batch, self.labels])?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (batch, hidden) = (io.inputs[0][0], io.inputs[0][1]);
+        let sizes = self.sizes(batch, hidden, io.inputs[1][1]);
+        Kernel::new(include_str!("head.wgsl"), 3, &sizes, grid(batch * self.labels))
+    }
 }
 
 impl Op for HeadGrad {
@@ -91,5 +104,13 @@ impl Op for HeadGrad {
             Ok(())
         })?;
         Ok(vec![tensor(dx, &[batch, hidden])?, tensor(dhead, &[labels * (hidden + 1)])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (batch, hidden) = (io.inputs[1][0], io.inputs[1][1]);
+        let sizes = self.head.sizes(batch, hidden, io.inputs[2][1]);
+        let count = batch * hidden + self.head.labels * (hidden + 1);
+        Kernel::new(include_str!("head_grad.wgsl"), 4, &sizes, elementwise(count))
+            .with_size("dhead_offset", io.output_offsets[1])
     }
 }

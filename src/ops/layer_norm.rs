@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, grid};
 use candle_core::Tensor;
 
 /// Inputs `x (N, C)`, `weight (C)`, `bias (C)`: `y = (x - mean) / sqrt(var + eps) * weight + bias`, row by row.
@@ -23,6 +23,15 @@ fn statistics(row: &[f32], eps: f32) -> (f32, f32) {
     let mean = row.iter().sum::<f32>() / row.len() as f32;
     let variance = row.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / row.len() as f32;
     (mean, 1.0 / (variance + eps).sqrt())
+}
+
+impl LayerNorm {
+    fn row_kernel(&self, wgsl: &'static str, io: &Io) -> Kernel {
+        let (rows, columns) = (io.outputs[0][0], io.outputs[0][1]);
+        let (width, height) = io.adapter.row_group();
+        let sizes = [("rows", rows), ("columns", columns), ("width", width), ("height", height)];
+        Kernel::new(wgsl, 3, &sizes, grid(rows.div_ceil(height))).with("eps", self.eps)
+    }
 }
 
 impl Op for LayerNorm {
@@ -47,6 +56,10 @@ impl Op for LayerNorm {
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        self.row_kernel(include_str!("layer_norm.wgsl"), io)
+    }
 }
 
 impl Op for LayerNormGrad {
@@ -69,5 +82,9 @@ impl Op for LayerNormGrad {
             Ok(dx)
         })?;
         Ok(vec![tensor(dx, inputs[0].dims())?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        self.0.row_kernel(include_str!("layer_norm_grad.wgsl"), io)
     }
 }

@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{AdapterKind, Kernel};
 use candle_core::Tensor;
 
 /// Inputs `x (N, in)`, `w (out, in)`, then `bias (out)` if there is one, then `addend (N, out)` if there is one.
@@ -17,6 +17,54 @@ pub struct Linear {
     pub bias: bool,
     /// There is an input to add to the result (a residual, or another gradient).
     pub addend: bool,
+}
+
+/// A kernel variant without workgroup memory: what one invocation computes, and how many make a workgroup.
+#[derive(Debug, Clone, Copy)]
+struct Tile {
+    /// Blocks of four rows.
+    tall: usize,
+    /// Blocks of four columns.
+    wide: usize,
+    /// Invocations of a workgroup along the columns and along the rows.
+    group: (usize, usize),
+}
+
+/// From the largest to the smallest.
+const SOFTWARE: [Tile; 4] = [
+    Tile { tall: 4, wide: 4, group: (8, 1) },
+    Tile { tall: 2, wide: 4, group: (8, 1) },
+    Tile { tall: 2, wide: 2, group: (8, 1) },
+    Tile { tall: 1, wide: 1, group: (8, 1) },
+];
+const HARDWARE: [Tile; 2] = [Tile { tall: 2, wide: 2, group: (8, 8) }, Tile { tall: 1, wide: 1, group: (8, 8) }];
+
+impl Tile {
+    /// The largest tile of the device's table that the matrix fills.
+    fn choose(adapter: AdapterKind, rows: usize, columns: usize) -> Tile {
+        let table: &[Tile] = match adapter {
+            AdapterKind::Software => &SOFTWARE,
+            AdapterKind::Hardware => &HARDWARE,
+        };
+        let fits = |tile: &&Tile| rows.div_ceil(4) % tile.tall == 0 && (columns / 4) % tile.wide == 0;
+        *table.iter().find(fits).expect("the last tile fits everything")
+    }
+
+    fn kernel(self, rows: usize, inner: usize, columns: usize) -> Kernel {
+        let Tile { tall, wide, group } = self;
+        let sizes = [
+            ("rows", rows),
+            ("inner", inner / 4),
+            ("columns", columns / 4),
+            ("tall", tall),
+            ("wide", wide),
+            ("group_x", group.0),
+            ("group_y", group.1),
+        ];
+        let x = columns.div_ceil(4 * wide * group.0);
+        let y = rows.div_ceil(4 * tall * group.1);
+        Kernel::new(include_str!("linear_direct.wgsl"), 2, &sizes, [x as u32, y as u32, 1])
+    }
 }
 
 impl Op for Linear {
@@ -60,6 +108,21 @@ impl Op for Linear {
             Ok(sum)
         })?;
         Ok(vec![tensor(sum, y.dims())?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, inner, columns) = (io.inputs[0][0], io.inputs[0][1], io.outputs[0][1]);
+        let mut kernel = if inner % 4 == 0 && columns % 4 == 0 {
+            Tile::choose(io.adapter, rows, columns).kernel(rows, inner, columns)
+        } else {
+            let sizes = [("rows", rows), ("inner", inner), ("columns", columns)];
+            let grid = [columns.div_ceil(32) as u32, rows.div_ceil(32) as u32, 1];
+            Kernel::new(include_str!("linear_any.wgsl"), 2, &sizes, grid)
+        };
+        // Bindings 2 and 3 are bias and addend; the input stands in for one that is absent.
+        kernel.inputs.push(if self.bias { 2 } else { 0 });
+        kernel.inputs.push(if self.addend { io.inputs.len() - 1 } else { 0 });
+        kernel.with("flipped", self.flipped).with("biased", self.bias).with("added", self.addend)
     }
 }
 

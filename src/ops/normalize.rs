@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, grid};
 use candle_core::Tensor;
 
 /// Below this length a row is divided by this instead (torch's `functional.normalize`).
@@ -41,6 +41,11 @@ impl Op for Normalize {
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, columns) = (io.inputs[0][0], io.inputs[0][1]);
+        Kernel::new(include_str!("normalize.wgsl"), 1, &[("rows", rows), ("columns", columns)], grid(rows))
+    }
 }
 
 impl Op for NormalizeGrad {
@@ -60,5 +65,10 @@ impl Op for NormalizeGrad {
             Ok(dx)
         })?;
         Ok(vec![tensor(dx, inputs[0].dims())?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (rows, columns) = (io.inputs[0][0], io.inputs[0][1]);
+        Kernel::new(include_str!("normalize_grad.wgsl"), 2, &[("rows", rows), ("columns", columns)], grid(rows))
     }
 }

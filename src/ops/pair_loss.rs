@@ -87,4 +87,15 @@ impl Op for PairLoss {
         })?;
         Ok(vec![tensor(vec![loss], &[1])?, tensor(ds, inputs[0].dims())?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let sizes = [("batch", io.inputs[0][0]), ("loss_offset", io.output_offsets[0])];
+        let kernel = Kernel::new(include_str!("pair_loss.wgsl"), 3, &sizes, [1; 3]);
+        match self.0 {
+            PairLossKind::Cosine => kernel.with("supervised", false),
+            PairLossKind::SupervisedContrastive { temperature } => {
+                kernel.with("supervised", true).with("temperature", temperature)
+            }
+        }
+    }
 }

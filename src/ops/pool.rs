@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// How token vectors become one.
@@ -36,6 +36,11 @@ impl PoolKind {
         }
         Ok(weights)
     }
+
+    fn kernel(self, wgsl: &'static str, mask: &Shape, hidden: usize) -> Kernel {
+        let sizes = [("batch", mask[0]), ("length", mask[1]), ("hidden", hidden)];
+        Kernel::new(wgsl, 2, &sizes, elementwise(mask[0] * hidden)).with("first", self == PoolKind::First)
+    }
 }
 
 impl Op for Pool {
@@ -61,6 +66,10 @@ impl Op for Pool {
         })?;
         Ok(vec![tensor(y, &[batch, hidden])?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        self.0.kernel(include_str!("pool.wgsl"), io.inputs[1], io.inputs[0][1])
+    }
 }
 
 impl Op for PoolGrad {
@@ -78,5 +87,9 @@ impl Op for PoolGrad {
                 .collect())
         })?;
         Ok(vec![tensor(dx, &[weights.len(), hidden])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        self.0.kernel(include_str!("pool_grad.wgsl"), io.inputs[1], io.inputs[0][1])
     }
 }

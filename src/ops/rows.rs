@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
-use crate::kernel::{Kernel, grid};
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// Input `x (R, ...)`; output its `len` rows from `start` on. Weights are frozen, so there is no gradient.
@@ -29,12 +29,8 @@ impl Op for Rows {
     }
 
     fn kernel(&self, io: &Io) -> Kernel {
-        let elements: usize = io.outputs[0].iter().product();
-        let row = elements / self.len;
-        Kernel {
-            wgsl: include_str!("rows.wgsl"),
-            constants: vec![("elements", elements as f64), ("first", (self.start * row) as f64)],
-            grid: grid(elements.div_ceil(64)),
-        }
+        let count: usize = io.outputs[0].iter().product();
+        let sizes = [("count", count), ("first", self.start * (count / self.len))];
+        Kernel::new(include_str!("rows.wgsl"), 1, &sizes, elementwise(count))
     }
 }

@@ -3,7 +3,7 @@
 use super::host::{slots, tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise, grid};
 use candle_core::Tensor;
 
 /// Inputs `x (N, C)`, `table (A, P)`, `slots (B)`; N is a multiple of B.
@@ -26,6 +26,18 @@ pub struct Scale {
 pub struct ScaleGrad(pub Scale);
 
 impl Scale {
+    /// The kernels' sizes, from the shapes of `x`, `table` and `slots`.
+    pub(super) fn sizes(&self, inputs: &[&Shape]) -> [(&'static str, usize); 5] {
+        let [x, table, slots] = inputs else { unreachable!("a scale has three inputs") };
+        [
+            ("rows", x[0]),
+            ("columns", x[1]),
+            ("rows_a_slot", x[0] / slots[0]),
+            ("parameters", table[1]),
+            ("offset", self.offset),
+        ]
+    }
+
     /// Multiplies the scaled channels of `y` in place.
     fn apply(&self, y: &mut [f32], channels: usize, table: &[f32], parameters: usize, rows: usize, slots: &[usize]) {
         for (n, row) in y.chunks_exact_mut(channels).enumerate() {
@@ -68,6 +80,13 @@ impl Op for Scale {
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let count = io.outputs[0].iter().product();
+        Kernel::new(include_str!("scale.wgsl"), 3, &self.sizes(io.inputs), elementwise(count))
+            .with_size("start", self.start)
+            .with_size("len", self.len)
+    }
 }
 
 impl Op for ScaleGrad {
@@ -90,5 +109,16 @@ impl Op for ScaleGrad {
             Ok((dx, dl))
         })?;
         Ok(vec![tensor(dx, inputs[0].dims())?, tensor(dl, &[len])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (width, height) = io.adapter.column_group();
+        let grid = grid(io.outputs[0][1].div_ceil(width));
+        Kernel::new(include_str!("scale_grad.wgsl"), 4, &self.0.sizes(&io.inputs[1..]), grid)
+            .with_size("start", self.0.start)
+            .with_size("len", self.0.len)
+            .with_size("dl_offset", io.output_offsets[1])
+            .with_size("width", width)
+            .with_size("height", height)
     }
 }

@@ -3,7 +3,7 @@
 use super::host::{tensor, with_floats};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// Input `x (B, H)`; output `S = x xᵀ (B, B)`. With rows of unit length these are cosines.
@@ -26,6 +26,12 @@ impl Op for Similarity {
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![inputs[0].matmul(&inputs[0].t()?)?])
     }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (batch, hidden) = (io.inputs[0][0], io.inputs[0][1]);
+        let sizes = [("batch", batch), ("hidden", hidden)];
+        Kernel::new(include_str!("similarity.wgsl"), 1, &sizes, elementwise(batch * batch))
+    }
 }
 
 impl Op for SimilarityGrad {
@@ -39,5 +45,11 @@ impl Op for SimilarityGrad {
             Ok((0..batch * batch).map(|at| x[0][at] + x[0][at % batch * batch + at / batch]).collect())
         })?;
         Ok(vec![tensor(both, &[batch, batch])?.matmul(&inputs[1])?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let (batch, hidden) = (io.inputs[1][0], io.inputs[1][1]);
+        let sizes = [("batch", batch), ("hidden", hidden)];
+        Kernel::new(include_str!("similarity_grad.wgsl"), 2, &sizes, elementwise(batch * hidden))
     }
 }

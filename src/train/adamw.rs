@@ -1,4 +1,6 @@
-//! AdamW with global-norm clipping over one flat buffer: the settings of a step and the CPU twin of the kernel.
+//! AdamW with global-norm clipping over one flat buffer: the settings of a step, the CPU twin and the kernels.
+
+use crate::kernel::{Kernel, elementwise};
 
 /// Settings of one optimiser step. Formulas as `torch.optim.AdamW` and `torch.nn.utils.clip_grad_norm_`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,8 +34,7 @@ impl AdamW {
     /// The CPU twin of `adamw.wgsl`: one step over parameters and moments `(P)`, with the gradient `(P)`.
     pub fn update(&self, parameters: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32], norm: f32) {
         let clip = if self.max_grad_norm > 0.0 { (self.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
-        let correction1 = 1.0 - self.beta1.powi(self.step as i32);
-        let correction2 = (1.0 - self.beta2.powi(self.step as i32)).sqrt();
+        let (correction1, correction2) = self.corrections();
         for i in 0..parameters.len() {
             let rate = if i < self.head_start { self.learning_rate } else { self.head_learning_rate };
             let g = gradient[i] * clip;
@@ -43,5 +44,39 @@ impl AdamW {
             parameters[i] *= 1.0 - rate * self.weight_decay;
             parameters[i] -= rate / correction1 * first[i] / denominator;
         }
+    }
+
+    /// The kernel for `count` parameters. Bindings: gradient and then loss `(count + 1)`, [`AdamW::packed`], then, to write,
+    /// parameters, first and second moments `(count)` and `(loss, norm)`.
+    pub fn kernel(count: usize) -> Kernel {
+        Kernel::new(include_str!("adamw.wgsl"), 2, &[("count", count)], [1; 3])
+    }
+
+    /// The kernel that adds the gradient of a micro-batch to the sum. Bindings: gradient and, to write, sum, `(count)` both.
+    pub fn accumulate_kernel(count: usize) -> Kernel {
+        Kernel::new(include_str!("accumulate.wgsl"), 1, &[("count", count)], elementwise(count))
+    }
+
+    /// The settings as the kernel's `Settings` lays them out.
+    pub fn packed(&self) -> [u32; 10] {
+        let (correction1, correction2) = self.corrections();
+        let floats = [
+            self.learning_rate,
+            self.head_learning_rate,
+            self.weight_decay,
+            self.beta1,
+            self.beta2,
+            self.eps,
+            self.max_grad_norm,
+            correction1,
+            correction2,
+        ];
+        std::array::from_fn(|at| if at == 0 { self.head_start as u32 } else { floats[at - 1].to_bits() })
+    }
+
+    /// `1 - beta1^step` and `sqrt(1 - beta2^step)`.
+    fn corrections(&self) -> (f32, f32) {
+        let step = self.step as i32;
+        (1.0 - self.beta1.powi(step), (1.0 - self.beta2.powi(step)).sqrt())
     }
 }

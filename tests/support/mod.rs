@@ -33,7 +33,9 @@ pub fn json(name: &str) -> Value {
 
 /// The devices every golden is checked on. A machine without a Vulkan driver fails here, loudly.
 pub fn devices() -> Vec<(&'static str, Backend)> {
-    vec![("cpu", Backend::cpu())]
+    let gpu = pollster::block_on(ia3_web::backend::gpu::Gpu::open())
+        .expect("golden tests need a Vulkan driver, at least a software one");
+    vec![("cpu", Backend::cpu()), ("webgpu", Backend::Gpu(Box::new(gpu)))]
 }
 
 /// A fixture's model and what adapters see of it.

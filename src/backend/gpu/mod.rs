@@ -1,61 +1,235 @@
-//! A GPU through wgpu.
+//! A GPU through WebGPU: a device, the base model's weights on it, and what it takes to run plans.
+
+mod adapter;
+mod faults;
+mod memory;
+mod pipelines;
+mod program;
+mod readback;
+mod training;
+
+pub use adapter::DeviceInfo;
+pub use program::Program;
+pub use training::GpuTraining;
 
 use super::{Inputs, StepResult, TrainState};
 use crate::checkpoint::HostTensor;
-use crate::error::Result;
-use crate::kernel::AdapterKind;
+use crate::error::{Error, Result};
+use crate::graph::Shape;
+use crate::kernel::{AdapterKind, Kernel};
 use crate::plan::Plan;
 use crate::train::AdamW;
+use faults::Faults;
+use memory::{Buffer, Memory};
+use pipelines::Pipelines;
+use readback::Readback;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt;
 
-/// A GPU device.
-#[derive(Debug)]
-pub struct Gpu {}
-/// A plan on a GPU.
-#[derive(Debug)]
-pub struct Program {}
-/// Training buffers.
-#[derive(Debug)]
-pub struct GpuTraining {}
+/// What ran since a device was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Compute dispatches.
+    pub dispatches: usize,
+    /// Submits that held any.
+    pub submits: usize,
+}
 
-impl Program {
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        todo!()
-    }
+/// Called while a program is compiled: kernels done, kernels in all.
+pub type Progress = Box<dyn Fn(usize, usize)>;
+
+/// A GPU device with the base model's weights.
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: DeviceInfo,
+    kind: AdapterKind,
+    faults: Faults,
+    memory: Memory,
+    pipelines: Pipelines,
+    weights: HashMap<String, (Shape, Buffer)>,
+    counts: Cell<Counts>,
+    progress: Option<Progress>,
 }
 
 impl Gpu {
-    pub fn load(&mut self, _name: &str, _tensor: HostTensor) -> Result<()> {
-        todo!()
+    /// Opens the fastest GPU there is, without weights.
+    pub async fn open() -> Result<Gpu> {
+        let (device, queue, info) = adapter::open().await?;
+        let faults = Faults::watch(&device);
+        Ok(Gpu {
+            memory: Memory::new(&device, &faults),
+            kind: if info.is_fallback { AdapterKind::Software } else { AdapterKind::Hardware },
+            device,
+            queue,
+            info,
+            faults,
+            pipelines: Pipelines::default(),
+            weights: HashMap::new(),
+            counts: Cell::default(),
+            progress: None,
+        })
     }
-    pub async fn read(&self, _name: &str) -> Result<HostTensor> {
-        todo!()
+
+    /// What the device is.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
     }
-    pub fn weight_bytes(&self) -> usize {
-        todo!()
-    }
+
+    /// The kind of kernels it runs.
     pub fn kind(&self) -> AdapterKind {
-        todo!()
+        self.kind
     }
-    pub async fn compile(&mut self, _plan: Plan, _training: Option<&GpuTraining>) -> Result<Program> {
-        todo!()
+
+    /// Makes programs compiled from now on use the kernels for another kind of GPU than this one, to compare them.
+    pub fn set_kind(&mut self, kind: AdapterKind) {
+        self.kind = kind;
     }
-    pub async fn forward(&mut self, _program: &mut Program, _inputs: &Inputs, _table: &[f32]) -> Result<Vec<Vec<f32>>> {
-        todo!()
+
+    /// What ran since the device was opened.
+    pub fn counts(&self) -> Counts {
+        self.counts.get()
     }
-    pub async fn begin_training(&mut self, _state: &TrainState) -> Result<GpuTraining> {
-        todo!()
+
+    /// Bytes of all buffers: weights, working memory, training, read-backs.
+    pub fn held_bytes(&self) -> u64 {
+        self.memory.held_bytes()
     }
+
+    /// Has `progress` told about programs being compiled.
+    pub fn on_progress(&mut self, progress: Option<Progress>) {
+        self.progress = progress;
+    }
+
+    /// Gives the device back; every later call fails as it does after the loss of a device.
+    pub fn destroy(&self) {
+        self.faults.lose("it was given back");
+        self.device.destroy();
+    }
+
+    /// Takes over one tensor of the base model.
+    pub fn load(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
+        self.faults.check()?;
+        let buffer = self.memory.storage(name, tensor.data.len())?;
+        self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&tensor.data));
+        self.weights.insert(name.into(), (tensor.shape, buffer));
+        Ok(())
+    }
+
+    /// A copy of one tensor of the base model.
+    pub async fn read(&self, name: &str) -> Result<HostTensor> {
+        self.faults.check()?;
+        let (shape, buffer) = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
+        let elements = shape.iter().product();
+        let mut readback = Readback::new(&self.memory, elements)?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        readback.copy(&mut encoder, buffer, 0, 0, elements);
+        self.queue.submit([encoder.finish()]);
+        readback.request();
+        let mut data = readback.read(&self.device, &self.faults).await?;
+        data.truncate(elements);
+        Ok(HostTensor { shape: shape.clone(), data })
+    }
+
+    /// Bytes of the weights.
+    pub fn weight_bytes(&self) -> usize {
+        self.weights.values().map(|(shape, _)| shape.iter().product::<usize>() * 4).sum()
+    }
+
+    /// Makes a plan ready to run; a training plan will read and write the buffers of `training`.
+    pub async fn compile(&mut self, plan: Plan, training: Option<&GpuTraining>) -> Result<Program> {
+        self.settle().await?;
+        Program::new(self, plan, training).await
+    }
+
+    /// Runs a forward program; `table` is `(adapters, parameters)`, flat. Returns the plan's results, flat.
+    pub async fn forward(&mut self, program: &mut Program, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
+        self.faults.check()?;
+        program.forward(self, inputs, table).await
+    }
+
+    /// Starts a training run from `state`, or goes on with one.
+    pub async fn begin_training(&mut self, state: &TrainState) -> Result<GpuTraining> {
+        self.settle().await?;
+        GpuTraining::new(self, state).await
+    }
+
+    /// Submits one optimiser step over the sum of the micro-batches' gradients; it may still be running when this returns.
     pub async fn train_step(
         &mut self,
-        _training: &mut GpuTraining,
-        _program: &mut Program,
-        _batches: &[Inputs],
-        _settings: &AdamW,
+        training: &mut GpuTraining,
+        program: &mut Program,
+        batches: &[Inputs],
+        settings: &AdamW,
     ) -> Result<()> {
-        todo!()
+        self.faults.check()?;
+        training.step(self, program, batches, settings).await
     }
-    pub async fn completed(&mut self, _training: &mut GpuTraining, _in_flight: usize) -> Result<Vec<StepResult>> {
-        todo!()
+
+    /// Steps finished since the last call, in order; waits until at most `in_flight` are still running.
+    pub async fn completed(&mut self, training: &mut GpuTraining, in_flight: usize) -> Result<Vec<StepResult>> {
+        self.faults.check()?;
+        training.completed(self, in_flight).await
+    }
+
+    /// Waits until the device has reported all that went wrong with what was asked of it so far.
+    async fn settle(&self) -> Result<()> {
+        self.memory.reserve("weights", 0, || Ok(())).await
+    }
+
+    fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn progress(&self, done: usize, of: usize) {
+        if let Some(progress) = &self.progress {
+            progress(done, of);
+        }
+    }
+
+    fn weight(&self, name: &str) -> Result<&wgpu::Buffer> {
+        let found = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
+        Ok(&found.1)
+    }
+
+    async fn pipeline(
+        &mut self,
+        name: &str,
+        kernel: &Kernel,
+        writes: usize,
+    ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
+        self.pipelines.get(&self.device, &self.faults, name, kernel, writes).await
+    }
+
+    fn submit(&self, encoder: wgpu::CommandEncoder, dispatches: usize) {
+        let Counts { dispatches: before, submits } = self.counts.get();
+        self.counts.set(Counts { dispatches: before + dispatches, submits: submits + 1 });
+        self.queue.submit([encoder.finish()]);
+    }
+}
+
+/// In a browser a device lives on until the garbage collector finds it; this one was opened here and nobody else has it.
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.device.destroy();
+    }
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gpu").field("info", &self.info).field("kind", &self.kind).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,85 @@
+//! GPU buffers that are destroyed when they go, and the count of bytes they hold.
+
+use super::faults::{Faults, describe};
+use crate::error::{Error, Result};
+use std::cell::Cell;
+use std::ops::Deref;
+use std::rc::Rc;
+use wgpu::BufferUsages;
+
+/// Makes buffers on one device.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    device: wgpu::Device,
+    faults: Faults,
+    held: Rc<Cell<u64>>,
+}
+
+/// A buffer. In a browser a buffer lives until the garbage collector finds it, which takes no notice of GPU memory:
+/// so it is destroyed when this goes.
+#[derive(Debug)]
+pub struct Buffer {
+    inner: wgpu::Buffer,
+    held: Rc<Cell<u64>>,
+}
+
+impl Memory {
+    /// Memory of `device`.
+    pub fn new(device: &wgpu::Device, faults: &Faults) -> Self {
+        Memory { device: device.clone(), faults: faults.clone(), held: Rc::default() }
+    }
+
+    /// A zeroed buffer of four-byte elements for kernels; `what` names it in errors.
+    pub fn storage(&self, what: &str, elements: usize) -> Result<Buffer> {
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
+        self.buffer(what, elements, usage)
+    }
+
+    /// A buffer of four-byte elements that the CPU can read after a copy.
+    pub fn staging(&self, what: &str, elements: usize) -> Result<Buffer> {
+        self.buffer(what, elements, BufferUsages::MAP_READ | BufferUsages::COPY_DST)
+    }
+
+    /// Bytes of all buffers that live.
+    pub fn held_bytes(&self) -> u64 {
+        self.held.get()
+    }
+
+    /// Runs `make` and waits for the device to say whether it had the memory for it; `what` and `bytes` name it in errors.
+    pub async fn reserve<T>(&self, what: &str, bytes: usize, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = make();
+        if let Some(error) = scope.pop().await {
+            return Err(describe(error, what, bytes as u64));
+        }
+        self.faults.check()?;
+        made
+    }
+
+    /// Sizes are rounded up to a vec4, so that kernels may read in vec4.
+    fn buffer(&self, what: &str, elements: usize, usage: BufferUsages) -> Result<Buffer> {
+        let size = elements.next_multiple_of(4).max(4) as u64 * 4;
+        let limits = self.device.limits();
+        if size > limits.max_buffer_size || size > limits.max_storage_buffer_binding_size {
+            return Err(Error::OutOfMemory { what: what.into(), bytes: size });
+        }
+        let descriptor = wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
+        self.held.set(self.held.get() + size);
+        Ok(Buffer { inner: self.device.create_buffer(&descriptor), held: self.held.clone() })
+    }
+}
+
+impl Deref for Buffer {
+    type Target = wgpu::Buffer;
+
+    fn deref(&self) -> &wgpu::Buffer {
+        &self.inner
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.held.set(self.held.get() - self.inner.size());
+        self.inner.destroy();
+    }
+}

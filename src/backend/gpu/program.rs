@@ -1,0 +1,217 @@
+//! A plan on a GPU: buffers for its slots and leaves, and one pipeline and bind group for each step. Runs allocate nothing.
+
+use super::Gpu;
+use super::memory::{Buffer, Memory};
+use super::readback::Readback;
+use super::training::GpuTraining;
+use crate::backend::{Data, Inputs};
+use crate::error::{Error, Result};
+use crate::graph::{Id, Io, Leaf};
+use crate::kernel::Kernel;
+use crate::plan::{Home, Plan, Step};
+
+/// One prepared dispatch.
+#[derive(Debug)]
+pub struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+    grid: [u32; 3],
+}
+
+impl Dispatch {
+    /// A dispatch of `pipeline` on `buffers`, in the order of the bindings.
+    pub fn new(
+        device: &wgpu::Device,
+        (pipeline, layout): (wgpu::ComputePipeline, wgpu::BindGroupLayout),
+        buffers: &[&wgpu::Buffer],
+        grid: [u32; 3],
+    ) -> Dispatch {
+        let entries: Vec<_> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let descriptor = wgpu::BindGroupDescriptor { label: None, layout: &layout, entries: &entries };
+        Dispatch { pipeline, group: device.create_bind_group(&descriptor), grid }
+    }
+
+    /// Adds it to a compute pass.
+    pub fn encode(&self, pass: &mut wgpu::ComputePass) {
+        let [x, y, z] = self.grid;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// The buffers of a program.
+#[derive(Debug)]
+struct Buffers {
+    slots: Vec<Buffer>,
+    /// Parts of the batch that the plan reads.
+    batch: Vec<(&'static str, usize, Buffer)>,
+    /// The adapters' vectors of a forward program; a training program reads those being trained.
+    table: Option<Buffer>,
+}
+
+/// A plan that is ready to run.
+#[derive(Debug)]
+pub struct Program {
+    plan: Plan,
+    buffers: Buffers,
+    dispatches: Vec<Dispatch>,
+    readback: Option<Readback>,
+}
+
+impl Program {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many dispatches a run has.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Compiles the kernels of a plan and allocates what it works on.
+    pub(super) async fn new(gpu: &mut Gpu, plan: Plan, training: Option<&GpuTraining>) -> Result<Program> {
+        let kernels: Vec<Kernel> = plan.steps.iter().map(|step| kernel(&plan, step, gpu)).collect();
+        let mut pipelines = Vec::with_capacity(kernels.len());
+        for (at, (step, kernel)) in plan.steps.iter().zip(&kernels).enumerate() {
+            pipelines.push(gpu.pipeline(&format!("{:?}", step.op), kernel, step.outputs.len()).await?);
+            gpu.progress(at + 1, kernels.len());
+        }
+        let memory = gpu.memory();
+        let results: usize = plan.results.iter().map(|id| elements(&plan, *id)).sum();
+        let (buffers, readback) = memory
+            .reserve("working memory", plan.bytes(), || {
+                let buffers = Buffers::new(memory, &plan, training.is_none())?;
+                let readback = (results > 0).then(|| Readback::new(memory, results)).transpose()?;
+                Ok((buffers, readback))
+            })
+            .await?;
+        let mut dispatches = Vec::with_capacity(kernels.len());
+        for ((step, kernel), pipeline) in plan.steps.iter().zip(&kernels).zip(pipelines) {
+            let read = kernel.inputs.iter().map(|input| &step.inputs[*input]);
+            let bound = read.chain(&step.outputs).map(|id| buffers.get(&plan, *id, gpu, training));
+            let bound = bound.collect::<Result<Vec<_>>>()?;
+            dispatches.push(Dispatch::new(gpu.device(), pipeline, &bound, kernel.grid));
+        }
+        Ok(Program { plan, buffers, dispatches, readback })
+    }
+
+    /// Runs a forward program.
+    pub(super) async fn forward(&mut self, gpu: &Gpu, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
+        self.write(gpu.queue(), inputs)?;
+        if let Some(buffer) = &self.buffers.table {
+            gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(table));
+        }
+        let readback = self.readback.as_mut().expect("a forward plan has results");
+        readback.reset();
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            self.dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+        }
+        let mut to = 0;
+        for id in &self.plan.results {
+            let count = elements(&self.plan, *id);
+            readback.copy(&mut encoder, self.buffers.get(&self.plan, *id, gpu, None)?, 0, to, count);
+            to += count;
+        }
+        gpu.submit(encoder, self.dispatches.len());
+        readback.request();
+        let mut data = readback.read(gpu.device(), gpu.faults()).await?;
+        let mut results = Vec::with_capacity(self.plan.results.len());
+        for id in &self.plan.results {
+            let rest = data.split_off(elements(&self.plan, *id));
+            results.push(std::mem::replace(&mut data, rest));
+        }
+        Ok(results)
+    }
+
+    /// Puts a batch into the program's buffers.
+    pub(super) fn write(&self, queue: &wgpu::Queue, inputs: &Inputs) -> Result<()> {
+        for (name, elements, buffer) in &self.buffers.batch {
+            let found = inputs.iter().find(|(found, _)| found == name).map(|(_, data)| data);
+            let bytes: &[u8] = match found {
+                Some(Data::F32(data)) => bytemuck::cast_slice(data),
+                Some(Data::U32(data)) => bytemuck::cast_slice(data),
+                None => &[],
+            };
+            if bytes.len() != elements * 4 {
+                let reason = format!("batch part '{name}' has {} bytes, not {}", bytes.len(), elements * 4);
+                return Err(Error::Backend { reason });
+            }
+            queue.write_buffer(buffer, 0, bytes);
+        }
+        Ok(())
+    }
+
+    /// Adds all dispatches to a compute pass.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass) {
+        self.dispatches.iter().for_each(|dispatch| dispatch.encode(pass));
+    }
+}
+
+impl Buffers {
+    fn new(memory: &Memory, plan: &Plan, own_table: bool) -> Result<Buffers> {
+        let slots = plan.slots.iter().map(|elements| memory.storage("activations", *elements));
+        let mut buffers = Buffers { slots: slots.collect::<Result<_>>()?, batch: Vec::new(), table: None };
+        for id in plan.steps.iter().flat_map(|step| &step.inputs) {
+            let elements = elements(plan, *id);
+            match &plan.values[id.0].leaf {
+                Some(Leaf::Batch(name)) if buffers.part(name).is_none() => {
+                    buffers.batch.push((name, elements, memory.storage(name, elements)?));
+                }
+                Some(Leaf::Table) if own_table && buffers.table.is_none() => {
+                    buffers.table = Some(memory.storage("the adapters' vectors", elements)?);
+                }
+                Some(Leaf::Batch(_) | Leaf::Table | Leaf::Weight(_)) | None => {}
+            }
+        }
+        Ok(buffers)
+    }
+
+    fn part(&self, name: &str) -> Option<&Buffer> {
+        self.batch.iter().find(|(found, _, _)| *found == name).map(|(_, _, buffer)| buffer)
+    }
+
+    fn get<'a>(
+        &'a self,
+        plan: &Plan,
+        id: Id,
+        gpu: &'a Gpu,
+        training: Option<&'a GpuTraining>,
+    ) -> Result<&'a wgpu::Buffer> {
+        let home = plan.homes[id.0].as_ref().expect("a plan places every value it uses");
+        Ok(match home {
+            Home::Slot(slot) => &self.slots[*slot],
+            Home::Leaf(Leaf::Weight(name)) => gpu.weight(name)?,
+            Home::Leaf(Leaf::Batch(name)) => self.part(name).expect("every part that a step reads has a buffer"),
+            Home::Leaf(Leaf::Table) => match training {
+                Some(training) => training.parameters(),
+                None => self.table.as_ref().expect("a table that a step reads has a buffer"),
+            },
+            Home::Gradient(_) => training.expect("only a training plan has gradients").gradients(),
+        })
+    }
+}
+
+fn elements(plan: &Plan, id: Id) -> usize {
+    plan.values[id.0].shape.iter().product()
+}
+
+fn kernel(plan: &Plan, step: &Step, gpu: &Gpu) -> Kernel {
+    let shapes = |ids: &[Id]| ids.iter().map(|id| &plan.values[id.0].shape).collect::<Vec<_>>();
+    let offset = |id: &Id| match plan.homes[id.0] {
+        Some(Home::Gradient(offset)) => offset,
+        Some(Home::Slot(_) | Home::Leaf(_)) | None => 0,
+    };
+    step.op.kernel(&Io {
+        inputs: &shapes(&step.inputs),
+        outputs: &shapes(&step.outputs),
+        output_offsets: &step.outputs.iter().map(offset).collect::<Vec<_>>(),
+        adapter: gpu.kind(),
+    })
+}

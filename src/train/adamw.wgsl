@@ -1,0 +1,74 @@
+// One AdamW step with global-norm clipping. One workgroup does all: it needs the norm of the whole gradient first.
+
+struct Settings {
+    head_start: u32, // first parameter that belongs to the head
+    learning_rate: f32,
+    head_learning_rate: f32,
+    weight_decay: f32,
+    beta1: f32,
+    beta2: f32,
+    eps: f32,
+    max_grad_norm: f32, // 0 clips nothing
+    correction1: f32, // 1 - beta1^step
+    correction2: f32, // sqrt(1 - beta2^step)
+}
+
+@group(0) @binding(0) var<storage, read> gradient: array<f32>; // (count), then the loss
+@group(0) @binding(1) var<storage, read> settings: Settings;
+@group(0) @binding(2) var<storage, read_write> parameters: array<f32>; // (count)
+@group(0) @binding(3) var<storage, read_write> first: array<f32>; // (count), first moments
+@group(0) @binding(4) var<storage, read_write> second: array<f32>; // (count), second moments
+@group(0) @binding(5) var<storage, read_write> result: array<f32>; // (2), loss and gradient norm
+
+override count: u32 = 256u;
+
+var<workgroup> squares: array<f32, 256>;
+
+// Compilers may assume that there are no infinities; the bits tell.
+fn finite(v: f32) -> bool {
+    return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn update(i: u32, clip: f32) {
+    let rate = select(settings.head_learning_rate, settings.learning_rate, i < settings.head_start);
+    let g = gradient[i] * clip;
+    let m = first[i] + (1.0 - settings.beta1) * (g - first[i]);
+    let v = settings.beta2 * second[i] + (1.0 - settings.beta2) * g * g;
+    first[i] = m;
+    second[i] = v;
+    let decayed = parameters[i] * (1.0 - rate * settings.weight_decay);
+    let denominator = sqrt(v) / settings.correction2 + settings.eps;
+    parameters[i] = decayed - rate / settings.correction1 * m / denominator;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+    var own = 0.0;
+    for (var i = lane; i < count; i += 256u) {
+        own += gradient[i] * gradient[i];
+    }
+    squares[lane] = own;
+    workgroupBarrier();
+    for (var half = 128u; half > 0u; half /= 2u) {
+        if (lane < half) {
+            squares[lane] += squares[lane + half];
+        }
+        workgroupBarrier();
+    }
+    let norm = sqrt(squares[0]);
+    let loss = gradient[count];
+    if (lane == 0u) {
+        result[0] = loss;
+        result[1] = norm;
+    }
+    if (!finite(norm) || !finite(loss)) {
+        return;
+    }
+    var clip = 1.0;
+    if (settings.max_grad_norm > 0.0) {
+        clip = min(settings.max_grad_norm / (norm + 1e-6), 1.0);
+    }
+    for (var i = lane; i < count; i += 256u) {
+        update(i, clip);
+    }
+}

@@ -1,0 +1,370 @@
+//! Kernels against their CPU twins: random inputs for an op, and the comparison, for every place that has a GPU.
+#![allow(dead_code)] // Each test binary uses its part.
+
+use ia3_web::backend::gpu::Gpu;
+use ia3_web::backend::{Data, Inputs, cpu::Cpu};
+use ia3_web::graph::{Dtype, Graph, Id, Leaf, Op};
+use ia3_web::kernel::AdapterKind;
+use ia3_web::ops::*;
+use ia3_web::plan::Plan;
+use std::rc::Rc;
+
+/// How far a kernel may be from its twin, relative to the largest element of the result. Sums are made in another order.
+pub const TOLERANCE: f32 = 1e-5;
+
+/// An op and what it reads.
+pub struct Case {
+    op: Rc<dyn Op>,
+    inputs: Vec<Input>,
+}
+
+/// Shape and contents of an input.
+type Input = (Vec<usize>, Contents);
+
+/// What an input holds.
+#[derive(Clone)]
+enum Contents {
+    /// Random floats between -1 and 1.
+    Floats,
+    /// Random integers below this one.
+    Below(u32),
+    /// These numbers.
+    Given(Vec<f32>),
+}
+
+/// Names of leaves; an op has at most this many inputs.
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// A small generator (xorshift), so that every run sees the same numbers.
+pub struct Random(u32);
+
+impl Random {
+    /// The generator for a seed that is not 0.
+    pub fn new(seed: u32) -> Self {
+        Random(seed)
+    }
+
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    /// Floats between -1 and 1.
+    pub fn floats(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.next() as f32 / u32::MAX as f32 * 2.0 - 1.0).collect()
+    }
+
+    /// Integers below `end`.
+    pub fn below(&mut self, end: u32, count: usize) -> Vec<u32> {
+        (0..count).map(|_| self.next() % end).collect()
+    }
+}
+
+impl Case {
+    /// A case whose inputs are made by [`floats`] and the like.
+    fn new(op: impl Op + 'static, inputs: Vec<Input>) -> Case {
+        Case { op: Rc::new(op), inputs }
+    }
+
+    /// The contents of the inputs, by the names of the leaves.
+    fn inputs(&self) -> Inputs {
+        let mut random = Random::new(0x9e37_79b9);
+        let mut make = |(shape, contents): &Input| {
+            let count = shape.iter().product();
+            match contents {
+                Contents::Floats => Data::F32(random.floats(count)),
+                Contents::Below(end) => Data::U32(random.below(*end, count)),
+                Contents::Given(data) => Data::F32(data.clone()),
+            }
+        };
+        NAMES.iter().zip(&self.inputs).map(|(name, input)| (*name, make(input))).collect()
+    }
+
+    /// A plan of the op alone, which hands back all of its outputs.
+    fn plan(&self) -> Plan {
+        let mut graph = Graph::default();
+        let leaf = |(name, (shape, contents)): (&&'static str, &Input)| {
+            let dtype = if matches!(contents, Contents::Below(_)) { Dtype::U32 } else { Dtype::F32 };
+            graph.leaf(Leaf::Batch(name), shape.clone(), dtype)
+        };
+        let ids: Vec<Id> = NAMES.iter().zip(&self.inputs).map(leaf).collect();
+        let outputs = graph.append(self.op.clone(), &ids).expect("the shapes fit");
+        Plan::forward(&graph, &outputs)
+    }
+}
+
+/// A random tensor.
+fn floats(shape: &[usize]) -> Input {
+    (shape.to_vec(), Contents::Floats)
+}
+
+/// Random integers below `end`.
+fn below(end: u32, shape: &[usize]) -> Input {
+    (shape.to_vec(), Contents::Below(end))
+}
+
+/// A mask with `length - row % length` tokens in row `row`.
+fn mask(batch: usize, length: usize) -> Input {
+    let row = |row: usize| (0..length).map(move |s| f32::from(s < length - row % length));
+    (vec![batch, length], Contents::Given((0..batch).flat_map(row).collect()))
+}
+
+/// Row weights that sum to one; the last of several rows is padding.
+fn weights(batch: usize) -> Input {
+    let live = batch.saturating_sub(1).max(1);
+    (vec![batch], Contents::Given((0..batch).map(|b| if b < live { 1.0 / live as f32 } else { 0.0 }).collect()))
+}
+
+/// Computes a case on the GPU with the kernels for each kind of it, and on the CPU; fails if they differ.
+pub async fn check(gpu: &mut Gpu, cases: &[Case]) {
+    for case in cases {
+        let (plan, inputs) = (case.plan(), case.inputs());
+        let expected = Cpu::default().forward(&plan, &inputs, &[]).expect("the twin runs");
+        for kind in [AdapterKind::Software, AdapterKind::Hardware] {
+            gpu.set_kind(kind);
+            let what = format!("{:?} on {:?} for {kind:?}", case.op, shapes(case));
+            let mut program = gpu.compile(plan.clone(), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let found = gpu.forward(&mut program, &inputs, &[]).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            for (output, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                assert_close(&format!("{what}, output {output}"), found, expected);
+            }
+        }
+    }
+}
+
+/// Fails if two vectors differ by more than [`TOLERANCE`] of the largest element expected.
+pub fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}: lengths");
+    let scale = expected.iter().fold(1e-6_f32, |most, x| most.max(x.abs()));
+    for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found - expected).abs() / scale;
+        assert!(error <= TOLERANCE, "{what}: element {at} is {found}, not {expected} (error {error:e})");
+    }
+}
+
+fn shapes(case: &Case) -> Vec<&[usize]> {
+    case.inputs.iter().map(|(shape, _)| shape.as_slice()).collect()
+}
+
+/// Every op with its list of shapes.
+pub fn all() -> Vec<(&'static str, Vec<Case>)> {
+    vec![
+        ("activation", activation()),
+        ("activation_grad", activation_grad()),
+        ("add", add()),
+        ("attention", attention()),
+        ("columns", columns()),
+        ("concat", concat()),
+        ("cross_entropy", cross_entropy()),
+        ("embed", embed()),
+        ("head", head()),
+        ("layer_norm", layer_norm()),
+        ("linear", linear()),
+        ("normalize", normalize()),
+        ("pair_loss", pair_loss()),
+        ("pool", pool()),
+        ("rows", rows()),
+        ("scale", scale()),
+        ("similarity", similarity()),
+    ]
+}
+
+/// Rows and columns of elementwise ops: one row, odd sizes, more workgroups than one dimension of a grid holds.
+const SIZES: [(usize, usize); 4] = [(1, 1), (3, 67), (64, 40), (70_001, 61)];
+
+fn kinds() -> [ActivationKind; 4] {
+    [ActivationKind::Gelu, ActivationKind::GeluTanh, ActivationKind::Relu, ActivationKind::Tanh]
+}
+
+/// A scale of all `columns`, and table and slots for it: three adapters, one slot for `batch` groups of rows.
+fn scaled(columns: usize, batch: usize) -> (Scale, [Input; 2]) {
+    let scale = Scale { start: 0, len: columns, offset: 5 };
+    (scale, [floats(&[3, columns + 7]), below(3, &[batch])])
+}
+
+pub fn activation() -> Vec<Case> {
+    let plain = kinds().map(|kind| Case::new(Activation { kind, scale: None }, vec![floats(&[9, 67])]));
+    let folded = [(1, 1, 3), (4, 2, 67), (70_000, 7, 62)].map(|(rows, batch, columns)| {
+        let (scale, [table, slots]) = scaled(columns, batch);
+        let op = Activation { kind: ActivationKind::Gelu, scale: Some(scale) };
+        Case::new(op, vec![floats(&[rows, columns]), table, slots])
+    });
+    plain.into_iter().chain(folded).collect()
+}
+
+pub fn activation_grad() -> Vec<Case> {
+    let plain = kinds().map(|kind| {
+        let op = ActivationGrad(Activation { kind, scale: None });
+        Case::new(op, vec![floats(&[9, 67]), floats(&[9, 67])])
+    });
+    let folded = kinds().into_iter().flat_map(|kind| {
+        [(1, 1, 3), (36, 4, 67), (500, 5, 130)].map(|(rows, batch, columns)| {
+            let (scale, [table, slots]) = scaled(columns, batch);
+            let op = ActivationGrad(Activation { kind, scale: Some(scale) });
+            Case::new(op, vec![floats(&[rows, columns]), floats(&[rows, columns]), table, slots])
+        })
+    });
+    plain.into_iter().chain(folded).collect()
+}
+
+pub fn add() -> Vec<Case> {
+    SIZES.map(|(n, c)| Case::new(Add, vec![floats(&[n, c]), floats(&[n, c])])).into()
+}
+
+/// Batch, length, heads, head size.
+const HEADS: [(usize, usize, usize, usize); 7] =
+    [(1, 1, 1, 4), (2, 5, 3, 8), (3, 9, 2, 5), (2, 64, 3, 32), (1, 33, 1, 64), (1, 130, 2, 128), (2, 7, 2, 20)];
+
+pub fn attention() -> Vec<Case> {
+    let each = |(batch, length, heads, head): (usize, usize, usize, usize)| {
+        let op = Attention { heads, scale: 1.0 / (head as f32).sqrt() };
+        let (tokens, hidden) = (batch * length, heads * head);
+        let qkv = floats(&[tokens, 3 * hidden]);
+        // What the forward pass would have left; its sum of exponentials is about `length`.
+        let lse = (vec![batch, heads, length], Contents::Given(vec![(length as f32).ln(); batch * heads * length]));
+        let context = floats(&[tokens, hidden]);
+        let dcontext = floats(&[tokens, hidden]);
+        let forward = Case::new(op, vec![qkv.clone(), mask(batch, length)]);
+        [forward, Case::new(AttentionGrad(op), vec![dcontext, qkv, mask(batch, length), context, lse])]
+    };
+    HEADS.into_iter().flat_map(each).collect()
+}
+
+pub fn columns() -> Vec<Case> {
+    [(1, 3, 2, 1), (70_000, 67, 5, 61)]
+        .map(|(rows, columns, start, len)| Case::new(Columns { start, len }, vec![floats(&[rows, columns])]))
+        .into()
+}
+
+pub fn concat() -> Vec<Case> {
+    [(1, 3, 2), (70_000, 40, 27)].map(|(n, a, b)| Case::new(Concat, vec![floats(&[n, a]), floats(&[n, b])])).into()
+}
+
+pub fn cross_entropy() -> Vec<Case> {
+    [(1, 2), (5, 3), (130, 67)]
+        .map(|(batch, classes)| {
+            let inputs = vec![floats(&[batch, classes]), below(classes as u32, &[batch]), weights(batch)];
+            Case::new(CrossEntropy, inputs)
+        })
+        .into()
+}
+
+pub fn embed() -> Vec<Case> {
+    [(1, 1, 24), (3, 9, 40), (300, 230, 61)]
+        .map(|(batch, length, hidden)| {
+            let tables = [floats(&[67, hidden]), floats(&[length + 3, hidden]), floats(&[2, hidden])];
+            let ids = [below(67, &[batch, length]), below(2, &[batch, length])];
+            Case::new(Embed, ids.into_iter().chain(tables).collect())
+        })
+        .into()
+}
+
+pub fn head() -> Vec<Case> {
+    let each = |(batch, hidden, labels): (usize, usize, usize)| {
+        let op = Head { offset: 3, labels };
+        let table = floats(&[2, 3 + labels * (hidden + 1) + 4]);
+        let (x, dy) = (floats(&[batch, hidden]), floats(&[batch, labels]));
+        let slots = below(2, &[batch]);
+        let forward = Case::new(op, vec![x.clone(), table.clone(), slots.clone()]);
+        [forward, Case::new(HeadGrad { head: op, hidden }, vec![dy, x, table, slots])]
+    };
+    [(1, 3, 2), (5, 24, 3), (33, 384, 7)].into_iter().flat_map(each).collect()
+}
+
+pub fn layer_norm() -> Vec<Case> {
+    let each = |(rows, columns): (usize, usize)| {
+        let op = LayerNorm { eps: 1e-5 };
+        let (x, dy) = (floats(&[rows, columns]), floats(&[rows, columns]));
+        let (weight, bias) = (floats(&[columns]), floats(&[columns]));
+        let forward = Case::new(op, vec![x.clone(), weight.clone(), bias]);
+        [forward, Case::new(LayerNormGrad(op), vec![dy, x, weight])]
+    };
+    [(1, 24), (7, 67), (130, 384), (70_001, 5)].into_iter().flat_map(each).collect()
+}
+
+/// Rows, inner and columns: one row, odd sizes, every tile with rows that do not fill it, many rows.
+const MATRICES: [(usize, usize, usize); 10] = [
+    (1, 1, 1),
+    (1, 24, 40),
+    (5, 24, 67),
+    (7, 13, 5),
+    (3, 384, 384),
+    (16, 40, 24),
+    (24, 64, 72),
+    (50, 16, 96),
+    (130, 36, 64),
+    (70_000, 4, 12),
+];
+
+pub fn linear() -> Vec<Case> {
+    let each = |(rows, inner, columns): (usize, usize, usize)| {
+        let case = move |flipped: bool, bias: bool, addend: bool| {
+            let weight = if flipped { [inner, columns] } else { [columns, inner] };
+            let mut inputs = vec![floats(&[rows, inner]), floats(&weight)];
+            inputs.extend(bias.then(|| floats(&[columns])));
+            inputs.extend(addend.then(|| floats(&[rows, columns])));
+            Case::new(Linear { flipped, bias, addend }, inputs)
+        };
+        [case(false, true, false), case(false, true, true), case(true, false, false), case(true, false, true)]
+    };
+    MATRICES.into_iter().flat_map(each).collect()
+}
+
+pub fn normalize() -> Vec<Case> {
+    let each = |(rows, columns): (usize, usize)| {
+        let (x, dy) = (floats(&[rows, columns]), floats(&[rows, columns]));
+        [Case::new(Normalize, vec![x.clone()]), Case::new(NormalizeGrad, vec![dy, x])]
+    };
+    [(1, 3), (5, 67), (70_000, 24)].into_iter().flat_map(each).collect()
+}
+
+pub fn pair_loss() -> Vec<Case> {
+    let kinds = [PairLossKind::Cosine, PairLossKind::SupervisedContrastive { temperature: 0.1 }];
+    let each = |batch: usize| {
+        kinds.map(|kind| Case::new(PairLoss(kind), vec![floats(&[batch, batch]), below(3, &[batch]), weights(batch)]))
+    };
+    [1, 2, 9, 70].into_iter().flat_map(each).collect()
+}
+
+pub fn pool() -> Vec<Case> {
+    let each = |(batch, length, hidden): (usize, usize, usize)| {
+        [PoolKind::Mean, PoolKind::First].into_iter().flat_map(move |kind| {
+            let forward = Case::new(Pool(kind), vec![floats(&[batch * length, hidden]), mask(batch, length)]);
+            [forward, Case::new(PoolGrad(kind), vec![floats(&[batch, hidden]), mask(batch, length)])]
+        })
+    };
+    [(1, 1, 3), (3, 7, 67), (9, 64, 384), (70_000, 2, 5)].into_iter().flat_map(each).collect()
+}
+
+pub fn rows() -> Vec<Case> {
+    [(3, 5, 1, 1), (90_000, 67, 3, 70_000)]
+        .map(|(rows, columns, start, len)| Case::new(Rows { start, len }, vec![floats(&[rows, columns])]))
+        .into()
+}
+
+pub fn scale() -> Vec<Case> {
+    let each = |(rows, batch, columns, start, len): (usize, usize, usize, usize, usize)| {
+        let op = Scale { start, len, offset: 2 };
+        let (x, dy) = (floats(&[rows, columns]), floats(&[rows, columns]));
+        let (table, slots) = (floats(&[3, len + 3]), below(3, &[batch]));
+        let forward = Case::new(op, vec![x.clone(), table.clone(), slots.clone()]);
+        [forward, Case::new(ScaleGrad(op), vec![dy, x, table, slots])]
+    };
+    // Mesa's software Vulkan ends every loop after 65,535 turns, so sums down a column stay below that.
+    let mut cases: Vec<Case> = [(1, 1, 3, 0, 3), (36, 4, 67, 5, 61), (500, 5, 130, 64, 66), (65_000, 5, 62, 1, 60)]
+        .into_iter()
+        .flat_map(each)
+        .collect();
+    cases.extend(each((70_000, 7, 62, 1, 60)).into_iter().take(1));
+    cases
+}
+
+pub fn similarity() -> Vec<Case> {
+    let each = |(batch, hidden): (usize, usize)| {
+        let x = floats(&[batch, hidden]);
+        [Case::new(Similarity, vec![x.clone()]), Case::new(SimilarityGrad, vec![floats(&[batch, batch]), x])]
+    };
+    [(1, 3), (9, 67), (70, 384)].into_iter().flat_map(each).collect()
+}
