@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::targets::name_all;
+use super::settle::name_all;
 use super::{Adapter, AdapterConfig, Head, Place, Site, places_where};
 use crate::{Error, Result};
 

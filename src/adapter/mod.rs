@@ -18,6 +18,7 @@ mod normal;
 pub mod pattern;
 pub mod peft;
 mod python;
+pub mod settle;
 pub mod targets;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,8 @@ pub use config::{AdapterConfig, Targets, TaskType};
 pub use head::Head;
 pub use layout::{HeadLayout, Layout, LayoutVector};
 pub use peft::{Loaded, load, save};
-pub use targets::{resolve, settle};
+pub use settle::settle;
+pub use targets::resolve;
 
 /// Which side of a linear layer a vector scales.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

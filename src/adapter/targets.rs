@@ -29,81 +29,56 @@ pub fn resolve(
     sites: &[Site],
     head_modules: &[&str],
 ) -> Result<Vec<(usize, Place)>> {
-    let (targets, feedforward) = with_defaults(config, model_type)?;
-    let protected = Protected::new(config, head_modules)?;
-    let exclude = config.exclude_modules.as_ref().map(Rule::new).transpose()?;
-    // `all-linear` leaves the head alone and nothing else; the head is in `protected`.
-    let wanted = if is_all_linear(&targets) { None } else { Some(Rule::new(&targets)?) };
-    let feedforward_rule = Rule::new(&feedforward)?;
-
+    let matcher = Matcher::new(config, model_type, head_modules)?;
     let mut found = Vec::new();
-    for (index, Site { module, .. }) in sites.iter().enumerate() {
-        let excluded = exclude.as_ref().map_or(Ok(false), |rule| rule.matches(module))?;
-        if excluded || protected.matches(module)? || !wanted.as_ref().map_or(Ok(true), |rule| rule.matches(module))? {
-            continue;
-        }
-        let place = if feedforward_rule.ends(module)? { Place::Input } else { Place::Output };
-        found.push((index, place));
+    for (index, site) in sites.iter().enumerate() {
+        found.extend(matcher.place(&site.module)?.map(|place| (index, place)));
     }
     if found.is_empty() {
-        return Err(Error::NoTargetMatch {
-            targets: describe(&targets),
-            modules: sites.iter().take(SHOWN).map(|site| site.module.clone()).collect(),
-        });
+        let (targets, _) = with_defaults(config, model_type)?;
+        let modules = sites.iter().take(SHOWN).map(|site| site.module.clone()).collect();
+        return Err(Error::NoTargetMatch { targets: describe(&targets), modules });
     }
     Ok(found)
 }
 
-/// Fills in what `config` leaves to defaults so that PEFT can load it once it is written, and resolves it.
-///
-/// `all-linear` becomes the list of paths it stands for. Where both fields are lists, PEFT demands on loading that
-/// `feedforward_modules` be a literal subset of `target_modules`, yet makes configurations that are not (it fills in the
-/// default beside targets chosen by hand). Here the list is cut to those targets it covers; where that would change what
-/// is scaled, both fields become the full paths of the modules found.
-pub fn settle(
-    config: &mut AdapterConfig,
-    model_type: &str,
-    sites: &[Site],
-    head_modules: &[&str],
-) -> Result<Vec<(usize, Place)>> {
-    let found = resolve(config, model_type, sites, head_modules)?;
-    let (mut targets, feedforward) = with_defaults(config, model_type)?;
-    if is_all_linear(&targets) {
-        targets = paths(sites, &found, |_| true);
+/// The fields of a configuration that choose modules, ready to match.
+pub(super) struct Matcher<'a> {
+    exclude: Option<Rule>,
+    protected: Protected<'a>,
+    /// `None` for `all-linear`: that leaves out the head, which is protected, and nothing else.
+    wanted: Option<Rule>,
+    feedforward: Rule,
+}
+
+impl<'a> Matcher<'a> {
+    pub fn new(config: &'a AdapterConfig, model_type: &str, head_modules: &[&'a str]) -> Result<Self> {
+        let (targets, feedforward) = with_defaults(config, model_type)?;
+        Ok(Matcher {
+            exclude: config.exclude_modules.clone().map(Rule::new).transpose()?,
+            protected: Protected::new(config, head_modules)?,
+            wanted: if is_all_linear(&targets) { None } else { Some(Rule::new(targets)?) },
+            feedforward: Rule::new(feedforward)?,
+        })
     }
-    let feedforward = match (&targets, feedforward) {
-        (Targets::List(targets), Targets::List(endings)) => {
-            let covered = |target: &&String| endings.iter().any(|ending| target.ends_with(ending));
-            Targets::List(targets.iter().filter(covered).cloned().collect())
-        }
-        (Targets::List(_) | Targets::Regex(_), feedforward) => feedforward,
-    };
-    config.target_modules = Some(targets);
-    config.feedforward_modules = Some(feedforward);
-    if resolve(config, model_type, sites, head_modules)? != found {
-        name_all(config, sites, &found);
-        if resolve(config, model_type, sites, head_modules)? != found {
-            return Err(Error::BadAdapter {
-                reason: "its targets cannot be written as PEFT reads them: name the modules in full".into(),
-            });
-        }
+
+    /// Whether `exclude_modules` leaves a path out.
+    pub fn excludes(&self, module: &str) -> Result<bool> {
+        self.exclude.as_ref().map_or(Ok(false), |rule| rule.matches(module))
     }
-    Ok(found)
+
+    /// The side that is scaled of the layer at a path, `None` where it is no target.
+    pub fn place(&self, module: &str) -> Result<Option<Place>> {
+        let wanted = self.wanted.as_ref().map_or(Ok(true), |rule| rule.matches(module))?;
+        if !wanted || self.excludes(module)? || self.protected.matches(module)? {
+            return Ok(None);
+        }
+        Ok(Some(if self.feedforward.ends(module)? { Place::Input } else { Place::Output }))
+    }
 }
 
-/// Replaces the fields that choose modules by full paths of exactly those in `found`.
-pub(super) fn name_all(config: &mut AdapterConfig, sites: &[Site], found: &[(usize, Place)]) {
-    config.target_modules = Some(paths(sites, found, |_| true));
-    config.feedforward_modules = Some(paths(sites, found, |place| place == Place::Input));
-    config.exclude_modules = None;
-}
-
-fn paths(sites: &[Site], found: &[(usize, Place)], wanted: impl Fn(Place) -> bool) -> Targets {
-    let chosen = found.iter().filter(|(_, place)| wanted(*place));
-    Targets::List(chosen.map(|(index, _)| sites[*index].module.clone()).collect())
-}
-
-fn with_defaults(config: &AdapterConfig, model_type: &str) -> Result<(Targets, Targets)> {
+/// `target_modules` and `feedforward_modules`, the model type's where the configuration has none.
+pub(super) fn with_defaults(config: &AdapterConfig, model_type: &str) -> Result<(Targets, Targets)> {
     let defaults = default_targets(model_type);
     let field = |value: &Option<Targets>, option: &str, names: Option<&[&str]>| match (value, names) {
         (Some(targets), _) => Ok(targets.clone()),
@@ -155,7 +130,7 @@ pub(super) fn lies_in_saved_module(config: &AdapterConfig, tensor: &str) -> Resu
     Protected::new(config, &[])?.matches(tensor)
 }
 
-fn is_all_linear(targets: &Targets) -> bool {
+pub(super) fn is_all_linear(targets: &Targets) -> bool {
     matches!(targets, Targets::Regex(pattern) if pattern.eq_ignore_ascii_case("all-linear"))
 }
 
@@ -166,26 +141,23 @@ fn describe(targets: &Targets) -> String {
     }
 }
 
-/// A field of the configuration, ready to match.
-enum Rule<'a> {
-    Names(&'a [String]),
+/// One field of a configuration, ready to match.
+enum Rule {
+    Names(Vec<String>),
     Pattern(Pattern),
 }
 
-impl Rule<'_> {
-    fn new(targets: &Targets) -> Result<Rule<'_>> {
+impl Rule {
+    fn new(targets: Targets) -> Result<Rule> {
         match targets {
             Targets::List(names) => Ok(Rule::Names(names)),
-            Targets::Regex(pattern) => Pattern::fullmatch(pattern).map(Rule::Pattern),
+            Targets::Regex(pattern) => Pattern::fullmatch(&pattern).map(Rule::Pattern),
         }
     }
 
-    /// Whole path or what follows a dot.
     fn matches(&self, module: &str) -> Result<bool> {
         match self {
-            Rule::Names(names) => Ok(names.iter().any(|name| {
-                module.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            })),
+            Rule::Names(names) => Ok(names.iter().any(|name| is_named(module, name))),
             Rule::Pattern(pattern) => pattern.matches(module),
         }
     }
@@ -197,4 +169,9 @@ impl Rule<'_> {
             Rule::Pattern(pattern) => pattern.matches(module),
         }
     }
+}
+
+/// Whether a name is the whole path or what follows a dot in it.
+pub(super) fn is_named(module: &str, name: &str) -> bool {
+    module.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -67,7 +67,7 @@ impl Header {
         if let Some((name, _)) = entries.iter().find(|(name, _)| !names.insert(name.as_str())) {
             return Err(broken(format!("it has two tensors '{name}'")));
         }
-        entries.sort_by(|a, b| a.1.data_offsets.cmp(&b.1.data_offsets));
+        entries.sort_by_key(|(_, entry)| entry.data_offsets);
 
         let mut tensors = Vec::with_capacity(entries.len());
         let mut end = 0;

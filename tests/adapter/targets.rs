@@ -113,3 +113,24 @@ fn all_linear_is_written_as_the_paths_it_stands_for() {
     assert!(matches!(config.target_modules, Some(Targets::List(names)) if names.len() == 13));
     assert!(matches!(config.feedforward_modules, Some(Targets::List(names)) if names.len() == 4));
 }
+
+#[test]
+fn a_pattern_that_matches_more_than_linear_layers_is_written_as_paths() {
+    let base = base(Pooling::Pooler);
+    for targets in [r".*self\.[^q]\w+", ".*output.*", "bert.*"] {
+        let mut config = AdapterConfig { target_modules: pattern(targets), ..Default::default() };
+        let places = base.settle(&mut config).unwrap();
+        assert!(
+            matches!(config.target_modules, Some(Targets::List(names)) if names.len() == places.len()),
+            "{targets}"
+        );
+    }
+}
+
+#[test]
+fn names_that_match_no_linear_layer_are_not_written() {
+    let mut config = AdapterConfig { target_modules: list(&["self", "dropout", "key"]), ..Default::default() };
+    config.exclude_modules = list(&["LayerNorm"]);
+    assert_eq!(base(Pooling::Pooler).settle(&mut config).unwrap().len(), 2);
+    assert_eq!((config.target_modules, config.exclude_modules), (list(&["key"]), None));
+}

@@ -78,7 +78,11 @@ fn a_stream_passes_over_integer_buffers() {
     let bytes = file(header, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f]);
     let mut names = Vec::new();
     let mut reader = StreamReader::new(None, None);
-    reader.feed(&bytes, &mut |name, _| Ok(names.push(name.to_string()))).unwrap();
+    let mut sink = |name: &str, _: HostTensor| {
+        names.push(name.to_string());
+        Ok(())
+    };
+    reader.feed(&bytes, &mut sink).unwrap();
     assert_eq!(reader.skipped(), [("ids".to_string(), "I64".to_string())]);
     assert_eq!(names, ["w"]);
     assert_eq!(read_all(&bytes), Err(Error::TensorDtype { name: "ids".into(), dtype: "I64".into() }));
