@@ -41,7 +41,7 @@ pub enum Error {
     SingleClass { label: String },
     /// The adapter's target modules match nothing in the model.
     NoTargetMatch { targets: String, modules: Vec<String> },
-    /// An adapter's files cannot be read.
+    /// An adapter is malformed, or cannot be written in the format asked for.
     BadAdapter { reason: String },
     /// An adapter was made for another base model.
     AdapterMismatch { reason: String },
@@ -162,7 +162,7 @@ impl fmt::Display for Error {
                 "target modules {targets} match nothing in this model: its modules are named like {}",
                 modules.join(", ")
             ),
-            Error::BadAdapter { reason } => write!(f, "the adapter cannot be read: {reason}"),
+            Error::BadAdapter { reason } => write!(f, "the adapter cannot be used: {reason}"),
             Error::AdapterMismatch { reason } => {
                 write!(f, "the adapter does not fit this model ({reason}): load the base model it was trained on")
             }
