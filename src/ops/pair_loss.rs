@@ -19,7 +19,8 @@ pub enum PairLossKind {
     },
 }
 
-/// Inputs `S (B, B)`, `labels (B)`, `weights (B)`: rows of weight 0 are padding and take no part.
+/// Inputs `S (B, B)`, `labels (B)`, `weights (B)`: rows of weight 0 are padding and take no part. The loss is multiplied by
+/// the sum of the weights: one for a batch, 1 / k for each of k micro-batches, whose losses and gradients so average.
 /// Outputs `loss (1)` and `dS (B, B)`.
 #[derive(Debug, Clone, Copy)]
 pub struct PairLoss(pub PairLossKind);
@@ -78,12 +79,15 @@ impl Op for PairLoss {
         let mut ds = vec![0.0; batch * batch];
         let loss = with_floats(&[&inputs[0], &inputs[2]], |x| {
             let rows: Vec<usize> = (0..batch).filter(|b| x[1][*b] > 0.0).collect();
-            Ok(match self.0 {
+            let loss = match self.0 {
                 PairLossKind::Cosine => cosine(x[0], &labels, &rows, batch, &mut ds),
                 PairLossKind::SupervisedContrastive { temperature } => {
                     supervised_contrastive(x[0], &labels, &rows, batch, temperature, &mut ds)
                 }
-            })
+            };
+            let share: f32 = x[1].iter().sum();
+            ds.iter_mut().for_each(|ds| *ds *= share);
+            Ok(loss * share)
         })?;
         Ok(vec![tensor(vec![loss], &[1])?, tensor(ds, inputs[0].dims())?])
     }

@@ -2,7 +2,7 @@
 
 @group(0) @binding(0) var<storage, read> s: array<f32>; // (batch, batch)
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // (batch)
-@group(0) @binding(2) var<storage, read> weights: array<f32>; // (batch); rows of weight 0 take no part
+@group(0) @binding(2) var<storage, read> weights: array<f32>; // (batch); rows of weight 0 take no part, the sum scales the loss
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>; // (1), at loss_offset
 @group(0) @binding(4) var<storage, read_write> ds: array<f32>; // (batch, batch)
 
@@ -85,17 +85,30 @@ fn supervised_row(row: u32) -> f32 {
     return result;
 }
 
+// One for a batch, less for a micro-batch.
+fn total_weight() -> f32 {
+    var sum = 0.0;
+    for (var row = 0u; row < batch; row++) {
+        sum += weights[row];
+    }
+    return sum;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) lane: u32) {
+    let factor = total_weight();
     var own = 0.0;
     for (var row = lane; row < batch; row += 64u) {
         for (var j = 0u; j < batch; j++) {
             ds[row * batch + j] = 0.0;
         }
         if (supervised) {
-            own += supervised_row(row);
+            own += supervised_row(row) * factor;
         } else {
-            own += cosine_row(row);
+            own += cosine_row(row) * factor;
+        }
+        for (var j = 0u; j < batch; j++) {
+            ds[row * batch + j] *= factor;
         }
     }
     losses[lane] = own;

@@ -111,10 +111,10 @@ fn mask(batch: usize, length: usize) -> Input {
     (vec![batch, length], Contents::Given((0..batch).flat_map(row).collect()))
 }
 
-/// Row weights that sum to one; the last of several rows is padding.
-fn weights(batch: usize) -> Input {
+/// Row weights that sum to `total`; the last of several rows is padding.
+fn weights(batch: usize, total: f32) -> Input {
     let live = batch.saturating_sub(1).max(1);
-    (vec![batch], Contents::Given((0..batch).map(|b| if b < live { 1.0 / live as f32 } else { 0.0 }).collect()))
+    (vec![batch], Contents::Given((0..batch).map(|b| if b < live { total / live as f32 } else { 0.0 }).collect()))
 }
 
 /// Computes a case on the GPU with the kernels for each kind of it, and on the CPU; fails if they differ.
@@ -245,7 +245,7 @@ pub fn concat() -> Vec<Case> {
 pub fn cross_entropy() -> Vec<Case> {
     [(1, 2), (5, 3), (130, 67)]
         .map(|(batch, classes)| {
-            let inputs = vec![floats(&[batch, classes]), below(classes as u32, &[batch]), weights(batch)];
+            let inputs = vec![floats(&[batch, classes]), below(classes as u32, &[batch]), weights(batch, 1.0)];
             Case::new(CrossEntropy, inputs)
         })
         .into()
@@ -322,10 +322,12 @@ pub fn normalize() -> Vec<Case> {
 
 pub fn pair_loss() -> Vec<Case> {
     let kinds = [PairLossKind::Cosine, PairLossKind::SupervisedContrastive { temperature: 0.1 }];
-    let each = |batch: usize| {
-        kinds.map(|kind| Case::new(PairLoss(kind), vec![floats(&[batch, batch]), below(3, &[batch]), weights(batch)]))
+    // A batch, or one of four micro-batches.
+    let each = |(batch, total): (usize, f32)| {
+        let inputs = [floats(&[batch, batch]), below(3, &[batch]), weights(batch, total)];
+        kinds.map(|kind| Case::new(PairLoss(kind), inputs.to_vec()))
     };
-    [1, 2, 9, 70].into_iter().flat_map(each).collect()
+    [(1, 1.0), (2, 1.0), (9, 0.25), (70, 1.0)].into_iter().flat_map(each).collect()
 }
 
 pub fn pool() -> Vec<Case> {
