@@ -104,7 +104,8 @@ impl Session {
         };
         let places = self.base.settle(&mut config)?;
         let fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
-        self.adapters.insert(name.into(), Adapter { head: self.pooler_head(), ..fresh });
+        let fresh = self.with_model_head(fresh);
+        self.adapters.insert(name.into(), fresh);
         Ok(())
     }
 
@@ -121,7 +122,7 @@ impl Session {
 
     /// The files of a PEFT folder, by name.
     pub fn save_adapter(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>> {
-        adapter::save(self.adapter(name)?, &self.base)
+        adapter::save(&self.with_model_head(self.adapter(name)?.clone()), &self.base)
     }
 
     /// Removes an adapter.
@@ -170,12 +171,12 @@ impl Session {
         }
     }
 
-    /// In a SEQ_CLS model an adapter starts with a copy of the model's own head, as PEFT's `modules_to_save` does.
-    fn pooler_head(&self) -> Option<Head> {
-        match self.options.pooling {
-            Pooling::Pooler => self.base_head.clone(),
-            Pooling::Mean => None,
+    /// In a SEQ_CLS model an adapter without a head has a copy of the model's own, as with PEFT's `modules_to_save`.
+    pub(super) fn with_model_head(&self, mut adapter: Adapter) -> Adapter {
+        if self.options.pooling == Pooling::Pooler && adapter.head.is_none() {
+            adapter.head = self.base_head.clone();
         }
+        adapter
     }
 }
 

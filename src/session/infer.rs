@@ -204,7 +204,7 @@ impl Session {
     /// The product of some adapters; of none, the base model.
     fn member(&self, names: &[String], head: bool) -> Result<Adapter> {
         let adapters = names.iter().map(|name| self.adapter(name)).collect::<Result<Vec<_>>>()?;
-        let mut member = product(&adapters, &self.base.sites);
+        let mut member = self.with_model_head(product(&adapters, &self.base.sites));
         if adapters.is_empty() {
             member.head = self.base_head.clone();
         }

@@ -62,6 +62,11 @@ impl Session {
         };
         let wanted = self.model.weights()?.into_iter().map(packed).collect();
         let reader = Some(StreamReader::new(content_length, sha256));
+        // Programs hold on to the tensors they were made with.
+        self.programs.clear();
+        if let Some(run) = &mut self.run {
+            run.leave_device();
+        }
         self.loader = Some(Loader { reader, wanted, classifier: BTreeMap::new() });
         self.loaded = false;
         Ok(())
@@ -80,11 +85,16 @@ impl Session {
     /// Checks that the file was whole and held everything the model needs.
     pub fn finish_weights(&mut self) -> Result<()> {
         let mut loader = self.loader.take().ok_or_else(not_begun)?;
-        loader.reader.take().expect("a loader has a reader between calls").finish()?;
+        let reader = loader.reader.take().expect("a loader has a reader between calls");
+        let skipped = reader.skipped().to_vec();
+        reader.finish()?;
         if let Some(packed) = loader.wanted.values().next() {
             let missing = packed.parts.iter().find(|(_, tensor)| tensor.is_none());
             let name = missing.map_or_else(String::new, |(name, _)| name.clone());
-            return Err(Error::TensorMissing { name });
+            return Err(match skipped.into_iter().find(|(skipped, _)| bare(skipped) == name) {
+                Some((name, dtype)) => Error::TensorDtype { name, dtype },
+                None => Error::TensorMissing { name },
+            });
         }
         if self.options.pooling == Pooling::Pooler && self.base_head.is_none() {
             self.base_head = Some(self.classifier(loader.classifier)?);
@@ -95,7 +105,7 @@ impl Session {
 
     /// Puts one tensor of the file where it belongs.
     fn take_tensor(&mut self, loader: &mut Loader, name: &str, tensor: HostTensor) -> Result<()> {
-        let bare = name.strip_prefix("bert.").unwrap_or(name);
+        let bare = bare(name);
         let Some(key) = loader.wanted.keys().find(|key| key.split('+').any(|part| part == bare)).cloned() else {
             if bare.starts_with("classifier.") {
                 loader.classifier.insert(bare.into(), tensor);
@@ -165,6 +175,11 @@ pub fn estimate(config: &[u8], header: &[u8], pooling: Pooling, labels: usize, s
     let state = std::mem::size_of::<TrainState>() + 4 * 4 * layout.len;
     let weight_bytes = elements * 4;
     Ok(Estimate { weight_bytes, memory_bytes: weight_bytes + plan.bytes() + state })
+}
+
+/// A tensor's name without what a model with a task head puts before it.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("bert.").unwrap_or(name)
 }
 
 fn not_begun() -> Error {

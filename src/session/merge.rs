@@ -29,7 +29,7 @@ impl Session {
     /// Starts writing a `model.safetensors` with the adapter folded in. Returns its size in bytes.
     pub fn begin_merge(&mut self, name: &str) -> Result<u64> {
         self.check_loaded()?;
-        let adapter = self.adapter(name)?.clone();
+        let adapter = self.with_model_head(self.adapter(name)?.clone());
         let mut entries = self.entries(&adapter)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let header =

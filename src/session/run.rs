@@ -90,6 +90,8 @@ pub struct Run {
     pub(super) submitted: usize,
     /// After the last completed step. It is all that is needed to go on with another device.
     pub(super) state: TrainState,
+    /// Before the last completed step: its parameters are known to give a finite loss.
+    pub(super) good: TrainState,
     pub(super) losses: Vec<f32>,
     pub(super) before: Option<Metrics>,
     pub(super) best: Option<Best>,
@@ -117,10 +119,14 @@ impl Run {
         usize::from(self.device.is_some())
     }
 
-    /// Forgets the device; the next step goes on from the last completed one.
+    /// Forgets the device; the next step goes on from the last completed one, with the examples it would have had.
     pub fn leave_device(&mut self) {
         self.device = None;
         self.submitted = self.state.step;
+        self.sampler = Sampler::new(&self.examples.labels, self.sampler.classes(), self.settings.seed);
+        for _ in 0..self.submitted * self.settings.gradient_accumulation {
+            self.sampler.batch(self.settings.batch_size);
+        }
     }
 
     /// Takes in finished steps and tells of them.
@@ -130,11 +136,13 @@ impl Run {
                 break;
             }
             if !loss.is_finite() || !grad_norm.is_finite() {
+                // The loss is that of the parameters the last step made, so those go.
+                self.state = self.good.clone();
                 self.end = Some(EndReason::Diverged);
                 break;
             }
             self.losses.push(loss);
-            self.state = state;
+            self.good = std::mem::replace(&mut self.state, state);
             let learning_rate = self.settings.learning_rate * self.settings.rate(step - 1);
             events.push(TrainEvent::Step { step, total_steps: self.settings.steps, loss, learning_rate, grad_norm });
         }

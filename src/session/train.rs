@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// Ends the run and puts the best vectors (with validation) or the last (without) into the adapter.
-    /// `reason` is for a run that did not end by itself.
+    /// `reason` is for a run that did not end by itself. Where the device is lost meanwhile the run stays, to be ended on another.
     pub async fn end_training(&mut self, reason: EndReason) -> Result<TrainResult> {
         let mut run = self.run.take().ok_or_else(no_run)?;
         let reason = run.end.unwrap_or(reason);
@@ -102,12 +102,31 @@ impl Session {
         run.device = None;
         let (step, adapter, after) = match run.best.take() {
             Some(best) => (best.step, best.adapter, Some(best.metrics)),
-            None => (run.state.step, self.trained(&run).await?, None),
+            None => match self.trained(&run).await {
+                Ok(adapter) => (run.state.step, adapter, None),
+                Err(error) => {
+                    self.keep(run, &error)?;
+                    return Err(error);
+                }
+            },
         };
         self.adapters.insert(run.name.clone(), adapter);
-        let steps = run.state.step;
+        let steps = run.losses.len();
         let objective = run.settings.objective;
         Ok(TrainResult { losses: run.losses, steps, best_step: step, before: run.before, after, reason, objective })
+    }
+
+    /// Keeps what a run that could not be ended has learned: the run itself until there is a device again, else its vectors.
+    fn keep(&mut self, mut run: Run, error: &Error) -> Result<()> {
+        if matches!(error, Error::DeviceLost { .. } | Error::NotReady { .. }) {
+            run.leave_device();
+            self.run = Some(run);
+        } else {
+            let mut adapter = self.adapter(&run.name)?.clone();
+            run.layout.unpack(&run.state.parameters, &mut adapter);
+            self.adapters.insert(run.name, adapter);
+        }
+        Ok(())
     }
 
     /// Submits the next step and takes in those that are finished. Says whether an evaluation is due.
@@ -193,7 +212,7 @@ impl Session {
     /// so that base and adapter can be compared.
     async fn with_head(&mut self, mut adapter: Adapter, examples: &Examples) -> Result<Adapter> {
         if self.options.pooling == Pooling::Pooler {
-            return Ok(adapter);
+            return Ok(self.with_model_head(adapter));
         }
         let base = Selection::Active(Vec::new());
         let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
@@ -227,6 +246,7 @@ impl Session {
         let layout = Layout::union(&self.base.sites, &[&Adapter { head: head.cloned(), ..adapter.clone() }]);
         let parameters = layout.pack(&adapter);
         let zeros = vec![0.0; parameters.len()];
+        let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
         let longest = examples.texts.iter().map(|text| text.ids.len()).max().unwrap_or(1);
         let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
         let length = bucket(longest, self.model.config.max_position_embeddings, kind);
@@ -234,7 +254,8 @@ impl Session {
             name: name.into(),
             sampler: Sampler::new(&examples.labels, self.base.labels.len(), settings.seed),
             shape: BatchShape { batch: settings.batch_size, length },
-            state: TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 },
+            good: state.clone(),
+            state,
             settings,
             layout,
             examples,
@@ -294,15 +315,14 @@ impl Settings {
     }
 }
 
-/// The next micro-batch: no larger than the set, so that none counts twice in one step.
+/// The next micro-batch.
 fn batch<'a>(examples: &'a Examples, sampler: &mut Sampler, settings: &Settings) -> Batch<'a> {
-    let count = settings.batch_size.min(examples.texts.len());
-    let picked = sampler.batch(count);
+    let picked = sampler.batch(settings.batch_size);
     Batch {
         rows: picked.iter().map(|at| &examples.texts[*at]).collect(),
         slots: Vec::new(),
         labels: picked.iter().map(|at| examples.labels[*at]).collect(),
-        weight: 1.0 / (count * settings.gradient_accumulation) as f32,
+        weight: 1.0 / (settings.batch_size * settings.gradient_accumulation) as f32,
     }
 }
 

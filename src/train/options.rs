@@ -90,7 +90,7 @@ pub struct TrainOptions {
 pub struct Settings {
     /// Optimiser steps.
     pub steps: usize,
-    /// Examples a micro-batch.
+    /// Examples a micro-batch: no more than there are, so that none counts twice in one.
     pub batch_size: usize,
     /// Peak learning rate of the vectors.
     pub learning_rate: f32,
@@ -137,6 +137,11 @@ impl TrainOptions {
             Objective::CrossEntropy => 8,
             Objective::Contrastive => 16,
         });
+        if objective == Objective::Contrastive && batch_size < 2 {
+            let reason = "is 1: the contrastive objective compares examples, give at least 2".into();
+            return Err(Error::BadOption { option: "batchSize".into(), reason });
+        }
+        let batch_size = batch_size.min(examples.max(1));
         let gradient_accumulation = self.gradient_accumulation.unwrap_or(1);
         let per_epoch = examples.div_ceil(batch_size * gradient_accumulation).max(1);
         let steps = match (self.steps, self.epochs) {

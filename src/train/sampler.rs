@@ -21,6 +21,11 @@ impl Sampler {
         Sampler { classes: (0..classes).map(members).collect(), queue: Vec::new(), rng: SmallRng::seed_from_u64(seed) }
     }
 
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
     /// The next `count` examples; an epoch's end may fall inside.
     pub fn batch(&mut self, count: usize) -> Vec<usize> {
         while self.queue.len() < count {

@@ -1,5 +1,9 @@
-//! What the golden tests share: fixtures as real PEFT left them, models with their weights on a device, and comparing.
+//! What the tests share: fixtures as real PEFT left them, models with their weights on a device, and comparing.
 #![allow(dead_code)] // Each test binary uses its part.
+
+pub mod random;
+pub mod run;
+pub mod session;
 
 use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, Pooling};
 use ia3_web::backend::{Backend, Inputs};
@@ -52,10 +56,14 @@ pub fn model(folder: &str, pooling: Pooling, labels: usize) -> (Model, Base) {
     (model, base)
 }
 
-/// Puts a fixture's weights on a device, packed as the model's graph wants them.
+/// Puts a fixture's weights on a device.
 pub fn load(backend: &mut Backend, model: &Model, folder: &str) {
     let found = tensors(&format!("{folder}/model.safetensors"));
-    let bare: Tensors = found.into_iter().map(|(name, t)| (name.trim_start_matches("bert.").to_string(), t)).collect();
+    load_tensors(backend, model, &found.into_iter().map(|(name, t)| (name.replacen("bert.", "", 1), t)).collect());
+}
+
+/// Puts weights on a device, packed as the model's graph wants them. Their names have no prefix.
+pub fn load_tensors(backend: &mut Backend, model: &Model, bare: &Tensors) {
     let layout = Layout::new(&[], &[], None);
     let (graph, _) = model.graph(BatchShape { batch: 1, length: 1 }, &layout, 1, Output::Embedding).unwrap();
     for value in &graph.values {
@@ -70,10 +78,10 @@ fn rows(case: &Value, name: &str) -> Vec<Vec<u32>> {
     serde_json::from_value(case[name].clone()).unwrap()
 }
 
-/// The batch of a case.
+/// The batch of a case; labels are all 0 where it has none.
 pub fn batch(case: &Value) -> (BatchShape, Inputs) {
     let (ids, mask, types) = (rows(case, "input_ids"), rows(case, "attention_mask"), rows(case, "token_type_ids"));
-    let labels: Vec<usize> = serde_json::from_value(case["labels"].clone()).unwrap();
+    let labels: Vec<usize> = serde_json::from_value(case["labels"].clone()).unwrap_or_default();
     let text = |row: usize| {
         let count = mask[row].iter().sum::<u32>() as usize;
         Encoded { ids: ids[row][..count].to_vec(), types: types[row][..count].to_vec(), truncated: false }

@@ -1,0 +1,142 @@
+//! Whole tiny models: loss and every gradient of vectors and head, for each way to pool, loss and arrangement of vectors.
+
+use crate::losses;
+use crate::reference::{Bert, Texts};
+use crate::support::random::Random;
+use crate::support::{Tensors, assert_close, devices, load_tensors, run::gradient};
+use crate::tiny::{self, LABELS, SHAPE};
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor, Var};
+use ia3_web::adapter::{Adapter, AdapterConfig, Layout, Place, Pooling, Targets};
+use ia3_web::models::{Model, Output};
+use ia3_web::ops::PairLossKind;
+use ia3_web::train::{Batch, Encoded, training_plan};
+
+const TOLERANCE: f32 = 1e-4;
+
+fn tensor(data: &[f32], shape: &[usize]) -> Tensor {
+    Tensor::from_slice(data, shape, &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap()
+}
+
+fn var(data: &[f32], shape: &[usize]) -> Var {
+    Var::from_tensor(&tensor(data, shape)).unwrap()
+}
+
+fn reference(model: &Model, weights: &Tensors, adapter: &Adapter) -> Bert {
+    let bare = |module: &str| module.trim_start_matches("bert.").to_string();
+    let vector =
+        |((module, place), data): (&(String, Place), &Vec<f32>)| ((bare(module), *place), var(data, &[data.len()]));
+    let head = adapter.head.as_ref().unwrap();
+    Bert {
+        config: model.config.clone(),
+        weights: weights.iter().map(|(name, found)| (name.clone(), tensor(&found.data, &found.shape))).collect(),
+        vectors: adapter.vectors.iter().map(vector).collect(),
+        head: [var(&head.weight, &[LABELS, head.hidden]), var(&head.bias, &[LABELS])],
+    }
+}
+
+/// Rows padded to one length.
+fn padded(texts: &[Encoded], of: impl Fn(&Encoded) -> &[u32]) -> Tensor {
+    let row = |text: &Encoded| [of(text), &vec![0; SHAPE.length - text.ids.len()]].concat();
+    Tensor::from_vec(texts.iter().flat_map(row).collect::<Vec<u32>>(), (SHAPE.batch, SHAPE.length), &Device::Cpu)
+        .unwrap()
+}
+
+fn expected(bert: &Bert, texts: &[Encoded], labels: &[usize], pooling: Pooling, output: Output) -> (f32, GradStore) {
+    let ones: Vec<Encoded> =
+        texts.iter().map(|text| Encoded { ids: vec![1; text.ids.len()], ..text.clone() }).collect();
+    let mask = padded(&ones, |text| &text.ids).to_dtype(DType::F64).unwrap();
+    let inputs = Texts { ids: padded(texts, |text| &text.ids), types: padded(texts, |text| &text.types), mask };
+    let labels = Tensor::from_iter(labels.iter().map(|label| *label as u32), &Device::Cpu).unwrap();
+    let weights = tensor(&vec![1.0 / SHAPE.batch as f32; SHAPE.batch], &[SHAPE.batch]);
+    let embeddings = bert.embed(&inputs, pooling).unwrap();
+    let similarity = || losses::normalize(&embeddings).and_then(|unit| unit.matmul(&unit.t()?)).unwrap();
+    let loss = match output {
+        Output::Contrastive(PairLossKind::Cosine) => losses::cosine(&similarity(), &labels, &weights),
+        Output::Contrastive(PairLossKind::SupervisedContrastive { temperature }) => {
+            losses::supervised_contrastive(&similarity(), &labels, &weights, temperature.into())
+        }
+        _ => losses::cross_entropy(&bert.logits(&embeddings).unwrap(), &labels, &weights),
+    };
+    let loss = loss.unwrap();
+    (loss.to_scalar::<f64>().unwrap() as f32, loss.backward().unwrap())
+}
+
+fn flat(gradients: &GradStore, var: &Var) -> Vec<f32> {
+    let gradient = gradients.get(var).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    gradient.into_iter().map(|g| g as f32).collect()
+}
+
+fn check(pooling: Pooling, output: Output, config: AdapterConfig) {
+    let random = &mut Random::new(5);
+    let model = Model { config: tiny::config(), pooling };
+    let weights = tiny::weights(&model, random);
+    let mut adapter = tiny::adapter(&model, config, random);
+    let texts = tiny::texts(random);
+    let labels = [0, 1, 2, 0, 1, 1];
+    let bert = reference(&model, &weights, &adapter);
+    let (loss, expected) = expected(&bert, &texts, &labels, pooling, output);
+    if matches!(output, Output::Contrastive(_)) {
+        adapter.head = None;
+    }
+    let layout = Layout::union(&model.sites().unwrap(), &[&adapter]);
+    let rows = texts.iter().collect();
+    let batch = Batch { rows, labels: labels.to_vec(), weight: 1.0 / SHAPE.batch as f32, ..Batch::default() };
+    for (device, mut backend) in devices() {
+        load_tensors(&mut backend, &model, &weights);
+        let plan = training_plan(&model, SHAPE, &layout, output).unwrap();
+        let (found, gradient) = gradient(&mut backend, plan, &layout.pack(&adapter), &[batch.inputs(SHAPE, 0)]);
+        assert_close(&format!("{device} {output:?}"), &[found], &[loss], TOLERANCE);
+        for vector in &layout.vectors {
+            let bare = vector.module.trim_start_matches("bert.").to_string();
+            let expected = flat(&expected, &bert.vectors[&(bare, vector.place)]);
+            let found = &gradient[vector.offset..vector.offset + vector.len];
+            assert_close(&format!("{device} {output:?} {}", vector.module), found, &expected, TOLERANCE);
+        }
+        if let Some(head) = &layout.head {
+            let found = &gradient[head.weight_offset..];
+            let expected = bert.head.each_ref().map(|var| flat(&expected, var)).concat();
+            assert_close(&format!("{device} {output:?} head"), found, &expected, TOLERANCE);
+        }
+    }
+}
+
+fn targets(names: &[&str], feedforward: &[&str]) -> AdapterConfig {
+    let list = |names: &[&str]| Some(Targets::List(names.iter().map(|name| name.to_string()).collect()));
+    AdapterConfig { target_modules: list(names), feedforward_modules: list(feedforward), ..AdapterConfig::default() }
+}
+
+const LOSSES: [Output; 3] = [
+    Output::CrossEntropy,
+    Output::Contrastive(PairLossKind::Cosine),
+    Output::Contrastive(PairLossKind::SupervisedContrastive { temperature: 0.5 }),
+];
+
+#[test]
+fn default_targets_under_mean_pooling() {
+    LOSSES.into_iter().for_each(|output| check(Pooling::Mean, output, AdapterConfig::default()));
+}
+
+#[test]
+fn default_targets_under_the_pooler() {
+    LOSSES.into_iter().for_each(|output| check(Pooling::Pooler, output, AdapterConfig::default()));
+}
+
+#[test]
+fn outputs_of_every_layer() {
+    let every = ["query", "key", "value", "dense"];
+    check(Pooling::Mean, Output::CrossEntropy, targets(&every[..3], &[]));
+    check(Pooling::Pooler, Output::CrossEntropy, targets(&every, &[]));
+}
+
+#[test]
+fn inputs_of_every_layer() {
+    let every = ["query", "key", "value", "dense"];
+    check(Pooling::Pooler, Output::CrossEntropy, targets(&every, &every));
+}
+
+#[test]
+fn inputs_and_outputs_side_by_side_in_one_projection() {
+    check(Pooling::Mean, Output::CrossEntropy, targets(&["query", "key", "value"], &["query"]));
+    check(Pooling::Mean, Output::CrossEntropy, targets(&["query", "value", "intermediate.dense"], &["value"]));
+}

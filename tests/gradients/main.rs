@@ -1,0 +1,10 @@
+//! Our gradient rules against candle's autograd: every op alone, and whole tiny models written a second time in candle.
+
+mod bert;
+mod case;
+mod losses;
+mod ops;
+mod reference;
+#[path = "../support/mod.rs"]
+mod support;
+mod tiny;

@@ -1,0 +1,78 @@
+//! A tiny BERT with random weights, random adapters for it, and random texts.
+
+use crate::support::Tensors;
+use crate::support::random::Random;
+use ia3_web::adapter::{Adapter, AdapterConfig, Head, resolve};
+use ia3_web::checkpoint::{HiddenAct, HostTensor, ModelConfig};
+use ia3_web::models::{BatchShape, Model};
+use ia3_web::train::Encoded;
+
+pub const LABELS: usize = 3;
+pub const SHAPE: BatchShape = BatchShape { batch: 6, length: 9 };
+
+pub fn config() -> ModelConfig {
+    ModelConfig {
+        model_type: "bert".into(),
+        hidden_size: 20,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        intermediate_size: 36,
+        vocab_size: 31,
+        max_position_embeddings: 16,
+        type_vocab_size: 2,
+        layer_norm_eps: 1e-12,
+        hidden_act: HiddenAct::Gelu,
+        pad_token_id: 0,
+        labels: None,
+    }
+}
+
+/// Weights of the model by their names in a file.
+pub fn weights(model: &Model, random: &mut Random) -> Tensors {
+    let hidden = model.config.hidden_size;
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    for (table, rows) in [("word", model.config.vocab_size), ("position", 16), ("token_type", 2)] {
+        shapes.push((format!("embeddings.{table}_embeddings.weight"), vec![rows, hidden]));
+    }
+    for site in model.sites().unwrap() {
+        let module = site.module.trim_start_matches("bert.").to_string();
+        shapes.push((format!("{module}.weight"), vec![site.out_features, site.in_features]));
+        shapes.push((format!("{module}.bias"), vec![site.out_features]));
+    }
+    let layers = (0..2).flat_map(|at| ["attention.output", "output"].map(|part| format!("encoder.layer.{at}.{part}")));
+    for norm in layers.chain(["embeddings".into()]) {
+        shapes.push((format!("{norm}.LayerNorm.weight"), vec![hidden]));
+        shapes.push((format!("{norm}.LayerNorm.bias"), vec![hidden]));
+    }
+    let centre = |name: &str| if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+    let mut tensor = |(name, shape): (String, Vec<usize>)| {
+        let data = random.floats(shape.iter().product(), centre(&name), 0.4);
+        (name, HostTensor::new(shape, data))
+    };
+    shapes.into_iter().map(&mut tensor).collect()
+}
+
+/// An adapter with random vectors and head at what the configuration targets.
+pub fn adapter(model: &Model, config: AdapterConfig, random: &mut Random) -> Adapter {
+    let sites = model.sites().unwrap();
+    let places = resolve(&config, "bert", &sites, &[]).unwrap();
+    let mut adapter = Adapter::new(config, &sites, &places, 0);
+    adapter.vectors.values_mut().for_each(|vector| *vector = random.floats(vector.len(), 1.0, 0.4));
+    adapter.head = Some(Head {
+        weight: random.floats(LABELS * model.config.hidden_size, 0.0, 1.0),
+        bias: random.floats(LABELS, 0.0, 1.0),
+        labels: (0..LABELS).map(|label| label.to_string()).collect(),
+        hidden: model.config.hidden_size,
+    });
+    adapter
+}
+
+/// Texts of one to nine tokens, some of them pairs.
+pub fn texts(random: &mut Random) -> Vec<Encoded> {
+    let text = |at: usize| {
+        let count = 1 + (at * 5 + 3) % SHAPE.length;
+        let ids = (0..count).map(|_| random.below(31) as u32).collect();
+        Encoded { ids, types: (0..count).map(|token| u32::from(token > 4)).collect(), truncated: false }
+    };
+    (0..SHAPE.batch).map(text).collect()
+}
