@@ -9,19 +9,27 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
   const model = pathname.includes("/resolve/"); // the library checks and caches model files itself
   if (event.request.method !== "GET" || origin !== self.location.origin || model) return;
-  event.respondWith(networkFirst(event.request));
+  event.respondWith(networkFirst(event));
 });
 
-async function networkFirst(request) {
-  const cache = await caches.open(CACHE);
+async function networkFirst(event) {
   try {
-    const response = await fetch(request);
-    if (response.ok) await cache.put(request.url.split(/[?#]/)[0], response.clone());
+    const response = await fetch(event.request);
+    if (response.status === 200) event.waitUntil(keep(event.request, response.clone()));
     return response;
   } catch (error) {
     // The address's parameters are settings of the page, never another file.
-    const kept = await cache.match(request, { ignoreSearch: true });
+    const kept = await caches.match(event.request, { ignoreSearch: true, cacheName: CACHE });
     if (kept) return kept;
     throw error;
+  }
+}
+
+async function keep(request, response) {
+  try {
+    const cache = await caches.open(CACHE);
+    await cache.put(request.url.split(/[?#]/)[0], response);
+  } catch {
+    // Storage is full or forbidden: the page works as long as its server does.
   }
 }

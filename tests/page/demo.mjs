@@ -25,15 +25,19 @@ export const TINY = { ...MINILM, model: "/tiny-bert-mean" };
  * Opens the page in a context of its own, closed after the test, which fails if the page logged an error,
  * broke its security policy or asked any host but its own.
  * @param {import("node:test").TestContext} t
- * @param {{parameters?: Record<string, string>, context?: import("playwright-core").BrowserContextOptions, expected?: RegExp}} [options]
- *   `expected`: console errors that the test causes on purpose
+ * @param {object} [options]
+ * @param {Record<string, string>} [options.parameters] the page's address parameters
+ * @param {import("playwright-core").BrowserContextOptions} [options.context]
+ * @param {(context: import("playwright-core").BrowserContext) => Promise<void>} [options.arrange] runs before the page is opened
+ * @param {RegExp} [options.expected] console errors that the test causes on purpose
  */
-export async function openDemo(t, { parameters = TINY, context: contextOptions = {}, expected } = {}) {
+export async function openDemo(t, { parameters = TINY, context: contextOptions = {}, arrange = async () => {}, expected } = {}) {
   const mounts = { ...demoMounts(), "/task/": path("page/task") };
   for (const model of ["tiny-bert", "tiny-bert-mean"]) mounts[`/${model}/`] = path(`fixtures/${model}`);
   const server = await serve({ mounts });
   const context = await browser.newContext(contextOptions);
   context.setDefaultTimeout(3 * MINUTES);
+  await arrange(context);
   const page = await context.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(`error in the page: ${error.message}`));

@@ -3,5 +3,6 @@
 import "./examples.test.mjs";
 import "./reach.test.mjs";
 import "./training.test.mjs";
+import "./device.test.mjs";
 import "./adapters.test.mjs";
 import "./offline.test.mjs";

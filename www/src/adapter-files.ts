@@ -6,6 +6,7 @@ import type { Pooling } from "./state.js";
 /** An adapter is some 60 kB; far larger entries are something else, and are not unpacked. */
 const LARGEST_ENTRY = 64e6;
 
+/** What was read of one adapter. */
 export interface AdapterFiles {
   name: string;
   files: Record<string, Uint8Array>;

@@ -9,6 +9,7 @@ import type { Runner } from "./runner.js";
 import type { Adapter, State } from "./state.js";
 import type { Workbench } from "./workbench.js";
 
+/** Starts the panel; adapters are kept in `state` and put into the workbench's model when they are used. */
 export function startAdaptersPanel(state: State, runner: Runner, workbench: Workbench): void {
   const list = need("adapter-list", HTMLUListElement);
   const save = need("download-adapter", HTMLButtonElement);
@@ -101,7 +102,7 @@ function factsOf({ origin, files, labels, trainableParameters, run }: Adapter): 
     count(labels.length, "label"),
     ...(trainableParameters === undefined ? [] : [count(trainableParameters, "parameter")]),
     bytes(size),
-  ].join(" · ");
+  ].map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · "); // lines break between facts only
 }
 
 /** `name`, or `name-2`, `name-3`, ... when it is taken: nothing is overwritten. */

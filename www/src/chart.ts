@@ -6,6 +6,7 @@ import { loss } from "./format.js";
 /** Weight of the newest loss in the running mean. */
 const NEWEST = 0.2;
 
+/** The curve in its holder element; the holder's size is the plot's. */
 export class LossChart {
   readonly #holder: HTMLElement;
   #plot: uPlot | undefined;

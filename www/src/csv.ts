@@ -3,6 +3,7 @@
 import Papa from "papaparse";
 import type { Example } from "./state.js";
 
+/** What a CSV text gave. */
 export interface CsvResult {
   examples: Example[];
   /** One sentence for each row that could not be taken, naming its number. */

@@ -24,6 +24,7 @@ export function errorShown(): boolean {
   return !banner.hidden;
 }
 
+/** Takes the error out of sight. */
 export function hideError(): void {
   banner.hidden = true;
 }

@@ -12,6 +12,7 @@ import type { Workbench } from "./workbench.js";
 /** Test sentences a call: progress is shown, and stopping works, between two calls. */
 const PART = 32;
 
+/** Starts the panel; it measures the active adapter and publishes the report. */
 export function startEvaluatePanel(state: State, runner: Runner, workbench: Workbench, memory: MemoryPanel): void {
   const button = need("evaluate", HTMLButtonElement);
   const save = need("save-report", HTMLButtonElement);

@@ -13,6 +13,7 @@ const MOST_SHOWN = 500;
 /** Problems of a CSV text that are spelt out. */
 const MOST_PROBLEMS = 3;
 
+/** Starts the panel; `task` is the address of the sample task. */
 export function startExamplesPanel(state: State, task: string): void {
   const list = need("example-list", HTMLDivElement);
   const box = need("csv-text", HTMLTextAreaElement);

@@ -4,6 +4,7 @@ import { element, need } from "./dom.js";
 import { bytes } from "./format.js";
 import type { Workbench } from "./workbench.js";
 
+/** Shows the memory of the workbench's model. */
 export class MemoryPanel {
   /** The largest sum seen since the page was opened, in bytes. */
   peakBytes = 0;

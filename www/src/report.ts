@@ -4,6 +4,7 @@ import { need } from "./dom.js";
 import type { Adapter } from "./state.js";
 import type { Workbench } from "./workbench.js";
 
+/** What a report is made of. */
 export interface Measured {
   model: NonNullable<Workbench["model"]>;
   modelName: string;

@@ -3,6 +3,7 @@
 import { hideError, showError } from "./error-banner.js";
 import type { State, Task } from "./state.js";
 
+/** One task at a time, with one way to stop it. */
 export class Runner {
   #abort: AbortController | undefined;
 

@@ -2,6 +2,7 @@
 
 import { need } from "./dom.js";
 
+/** Settings that have no control on the page. */
 export interface Settings {
   /** Address of the task file that "Load sample task" loads. */
   task: string;

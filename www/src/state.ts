@@ -1,12 +1,15 @@
 /** What the page knows: examples, adapters and what it is busy with. One object, made in main.ts and handed to every panel. */
 
+/** A text or pair of texts with its label. */
 export interface Example {
   text: string;
   textPair?: string;
   label: string;
 }
 
+/** Which examples: those to train on or those to measure with. */
 export type Split = "train" | "test";
+/** How the head reads the encoder: `mean` of the tokens, or transformers' `pooler`. */
 export type Pooling = "mean" | "pooler";
 
 /** Figures of a finished training run, kept for the report. */
@@ -31,8 +34,10 @@ export interface Adapter {
   run?: RunFigures;
 }
 
+/** What the page can be busy with. */
 export type Task = "loading" | "training" | "answering" | "measuring" | "adapters";
 
+/** Everything at one moment; replaced as a whole by every update. */
 export interface Data {
   train: Example[];
   test: Example[];
@@ -42,6 +47,7 @@ export interface Data {
   busy: Task | undefined;
 }
 
+/** The data and those who want to hear of changes. */
 export class State {
   data: Data = { train: [], test: [], adapters: [], active: undefined, busy: undefined };
   readonly #listeners: ((changed: Partial<Data>) => void)[] = [];

@@ -10,8 +10,7 @@ const ORDER: Theme[] = ["auto", "light", "dark"];
 export function startTheme(changed: () => void): void {
   let theme: Theme = ORDER.find((name) => name === remembered()) ?? "auto";
   const show = () => {
-    document.documentElement.toggleAttribute("data-theme", theme !== "auto");
-    if (theme !== "auto") document.documentElement.setAttribute("data-theme", theme);
+    document.documentElement.dataset.theme = theme; // the style sheet knows light and dark; auto is its default
     need("theme-name", HTMLSpanElement).textContent = NAMES[theme];
     changed();
   };

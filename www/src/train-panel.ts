@@ -22,6 +22,7 @@ const ENDED: Record<TrainResult["reason"], string> = {
   failed: "Stopped by a fault, and the last good vectors are kept",
 };
 
+/** Starts the panel; a finished or stopped run leaves its adapter in `state`. */
 export function startTrainPanel(state: State, runner: Runner, workbench: Workbench, chart: LossChart, memory: MemoryPanel): void {
   const train = need("train", HTMLButtonElement);
   const stop = need("stop", HTMLButtonElement);

@@ -3,6 +3,7 @@
 import { Ia3Error, type Model, type TrainEvent, type TrainOptions, type TrainResult } from "ia3-web";
 import type { Example, RunFigures, State } from "./state.js";
 
+/** How a run ended. */
 export interface Followed {
   result: TrainResult;
   figures: RunFigures;

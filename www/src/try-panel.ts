@@ -14,6 +14,7 @@ interface Answer {
   truncated: boolean;
 }
 
+/** Starts the panel. */
 export function startTryPanel(state: State, runner: Runner, workbench: Workbench): void {
   const input = need("input-text", HTMLTextAreaElement);
   const button = need("classify", HTMLButtonElement);

@@ -15,6 +15,7 @@ export interface Classes {
   pooling: Pooling;
 }
 
+/** What the workbench asks of and tells the panel that shows the model. */
 export interface WorkbenchEvents {
   request: () => ModelRequest;
   loading: (request: ModelRequest, signal: AbortSignal) => Promise<void>;
@@ -22,6 +23,7 @@ export interface WorkbenchEvents {
   ready: (model: Model) => void;
 }
 
+/** Holds the model, and opens it where there is none that fits. */
 export class Workbench {
   #model: Model | undefined;
   #key = "";
