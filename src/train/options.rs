@@ -184,13 +184,13 @@ impl TrainOptions {
             }
         }
         let sizes = [
-            ("epochs", self.epochs, f32::MIN_POSITIVE, f32::MAX),
+            ("epochs", self.epochs, 1e-3, 1e6),
             ("learningRate", self.learning_rate, 0.0, 1e3),
             ("headLearningRate", self.head_learning_rate, 0.0, 1e3),
             ("temperature", self.temperature, 1e-3, 1e3),
             ("weightDecay", self.weight_decay, 0.0, 1e3),
             ("warmupRatio", self.warmup_ratio, 0.0, 1.0),
-            ("maxGradNorm", self.max_grad_norm, 0.0, f32::MAX),
+            ("maxGradNorm", self.max_grad_norm, 0.0, 1e6),
         ];
         for (option, value, least, most) in sizes {
             if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
