@@ -71,7 +71,7 @@ pub enum Training {
     /// On the CPU.
     Cpu(cpu::CpuTraining),
     /// On a GPU.
-    Gpu(gpu::GpuTraining),
+    Gpu(Box<gpu::GpuTraining>),
 }
 
 const OTHER_DEVICE: &str = "a program runs on the device it was made for";
@@ -136,7 +136,7 @@ impl Backend {
     pub async fn begin_training(&mut self, state: &TrainState) -> Result<Training> {
         Ok(match self {
             Backend::Cpu(_) => Training::Cpu(cpu::CpuTraining::new(state)),
-            Backend::Gpu(gpu) => Training::Gpu(gpu.begin_training(state).await?),
+            Backend::Gpu(gpu) => Training::Gpu(Box::new(gpu.begin_training(state).await?)),
         })
     }
 

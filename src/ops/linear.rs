@@ -46,7 +46,7 @@ impl Tile {
             AdapterKind::Software => &SOFTWARE,
             AdapterKind::Hardware => &HARDWARE,
         };
-        let fits = |tile: &&Tile| rows.div_ceil(4) % tile.tall == 0 && (columns / 4) % tile.wide == 0;
+        let fits = |tile: &&Tile| rows.div_ceil(4).is_multiple_of(tile.tall) && (columns / 4).is_multiple_of(tile.wide);
         *table.iter().find(fits).expect("the last tile fits everything")
     }
 

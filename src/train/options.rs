@@ -127,12 +127,11 @@ impl TrainOptions {
     /// [`Error::BadOption`] names the option that makes no sense.
     pub fn resolve(&self, examples: usize, classes: usize, longest: usize) -> Result<Settings> {
         self.check(longest)?;
-        // Measured on the tasks of the README: with two classes the head separates what the vectors learn;
-        // with more, pairs of a batch carry more signal than single labels do.
-        let objective = self.objective.unwrap_or(match classes {
-            0..=2 => Objective::CrossEntropy,
-            _ => Objective::Contrastive,
-        });
+        // With many examples a class, or two classes, single labels carry enough signal and the head learns along with the vectors.
+        // With few examples of several classes a batch holds far more pairs than labels.
+        let few = classes > 2 && examples < 16 * classes;
+        let objective =
+            self.objective.unwrap_or(if few { Objective::Contrastive } else { Objective::CrossEntropy });
         let batch_size = self.batch_size.unwrap_or(match objective {
             Objective::CrossEntropy => 8,
             Objective::Contrastive => 16,
@@ -153,7 +152,7 @@ impl TrainOptions {
             steps,
             batch_size,
             learning_rate: self.learning_rate.unwrap_or(1e-2),
-            head_learning_rate: self.head_learning_rate.unwrap_or(1e-1),
+            head_learning_rate: self.head_learning_rate.unwrap_or(1e-2),
             objective,
             contrastive_loss: self.contrastive_loss.unwrap_or(ContrastiveLoss::Supervised),
             temperature: self.temperature.unwrap_or(0.1),
