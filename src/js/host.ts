@@ -87,7 +87,11 @@ export class Host {
     args: Protocol[V]["args"],
     { signal, onEvent }: HostCall<Protocol[V]["event"]> = {},
   ): Promise<Protocol[V]["result"]> {
-    const received = onEvent && ((event: unknown) => onEvent(this.#unstamp(event)));
+    // An event may be what carries the news of the device, so it is unpacked even where nobody listens.
+    const received = (event: unknown) => {
+      const value = this.#unstamp<Protocol[V]["event"]>(event);
+      onEvent?.(value);
+    };
     try {
       return this.#unstamp(await running.remote.call(verb, args, { signal, onEvent: received }));
     } catch (error) {
