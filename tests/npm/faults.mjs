@@ -1,0 +1,42 @@
+// Broken surroundings for a page: files that are not what they should be, and errors checked by code.
+
+import assert from "node:assert/strict";
+import { fixture, plainPage } from "./package.mjs";
+import { open, TINY } from "./site.mjs";
+
+/** Opens the page without a bundler with some of the model's files replaced: file name -> answer. */
+export function openBroken(t, files = {}, options = {}) {
+  const arrange = async (context) => {
+    for (const [file, answer] of Object.entries(files)) {
+      await context.route(`**/hub/**/${file}`, (route) => (answer === null ? route.abort() : route.fulfill(answer)));
+    }
+    await options.arrange?.(context);
+  };
+  return open(t, plainPage(), { file: "plain.html", ...options, arrange });
+}
+
+/** What loading a tiny model in the page rejects with. */
+export function loadError(page, options = {}, source = TINY.mean) {
+  return page.evaluate(
+    ([source, options]) => job.caught(ia3, ia3.Model.fromPretrained(source, { baseUrl: "/hub", labels: job.LABELS, device: "wasm", ...options })),
+    [source, options],
+  );
+}
+
+/** Checks that an error is one of ours with this code, and that its message says this. */
+export function isError(error, code, message) {
+  assert.equal(error.code, code, error.message);
+  assert.ok(error.ours, `${code} is not an Ia3Error`);
+  assert.match(error.message, message);
+}
+
+/** The bytes of the tiny model. */
+export const WEIGHTS = fixture("tiny-bert-mean/model.safetensors");
+
+/** The tiny model with a part of its header exchanged for another of the same length. */
+export function weightsWith(part, other) {
+  assert.equal(part.length, other.length);
+  const text = WEIGHTS.toString("latin1");
+  assert.ok(text.includes(part), part);
+  return Buffer.from(text.replace(part, other), "latin1");
+}

@@ -1,0 +1,8 @@
+// Every test of the packed package, one after the other in one process: two browsers at once would only slow each other down.
+
+import "./package.test.mjs";
+import "./plain.test.mjs";
+import "./vite.test.mjs";
+import "./minilm.test.mjs";
+import "./faults.test.mjs";
+import "./engine.test.mjs";
