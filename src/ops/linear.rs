@@ -1,6 +1,8 @@
 //! A frozen linear layer, and the same weight flipped for its backward pass.
 
 use super::host::{tensor, with_floats};
+#[cfg(target_arch = "wasm32")]
+use super::matmul::{Inner, add_matmul};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{AdapterKind, Kernel};
@@ -89,6 +91,25 @@ impl Op for Linear {
         Ok(found)
     }
 
+    /// In a browser the product is our own, which is 1.3 to 1.4 times as fast there as candle's (`super::matmul`); natively it is candle's,
+    /// which has wider registers and more cores.
+    #[cfg(target_arch = "wasm32")]
+    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (rows, w) = (inputs[0].dim(0)?, inputs[1].dims2()?);
+        let (sizes, inner) = if self.flipped { (w, Inner::First) } else { ((w.1, w.0), Inner::Second) };
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let y = with_floats(&inputs, |x| {
+            let mut y = if self.addend { x[x.len() - 1].to_vec() } else { vec![0.0; rows * sizes.1] };
+            if self.bias {
+                y.chunks_exact_mut(sizes.1).for_each(|row| add_to(row, x[2]));
+            }
+            add_matmul(x[0], x[1], sizes, inner, &mut y);
+            Ok(y)
+        })?;
+        Ok(vec![tensor(y, &[rows, sizes.1])?])
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let w = if self.flipped { inputs[1].clone() } else { inputs[1].t()? };
         let y = inputs[0].matmul(&w)?;

@@ -8,8 +8,12 @@ mod cross_entropy;
 mod embed;
 mod head;
 mod host;
+#[cfg(any(target_arch = "wasm32", test))]
+mod lanes;
 mod layer_norm;
 mod linear;
+#[cfg(any(target_arch = "wasm32", test))]
+mod matmul;
 mod normalize;
 mod pair_loss;
 mod pool;

@@ -130,8 +130,7 @@ impl TrainOptions {
         // With many examples a class, or two classes, single labels carry enough signal and the head learns along with the vectors.
         // With few examples of several classes a batch holds far more pairs than labels.
         let few = classes > 2 && examples < 16 * classes;
-        let objective =
-            self.objective.unwrap_or(if few { Objective::Contrastive } else { Objective::CrossEntropy });
+        let objective = self.objective.unwrap_or(if few { Objective::Contrastive } else { Objective::CrossEntropy });
         let batch_size = self.batch_size.unwrap_or(match objective {
             Objective::CrossEntropy => 8,
             Objective::Contrastive => 16,
