@@ -186,8 +186,8 @@ async function begin(session: Session, ...args: Parameters<Session["beginTrainin
   try {
     await session.beginTraining(...args);
   } catch (error) {
-    // The run may have been begun before its first evaluation failed.
-    if (!isTrap(error)) await session.endTraining("failed").catch(() => {});
+    // The run may have been begun before its first evaluation failed; a busy session is at another run, which goes on.
+    if (!isTrap(error) && codeOf(error) !== "busy") await session.endTraining("failed").catch(() => {});
     throw error;
   }
 }
