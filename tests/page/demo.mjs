@@ -87,7 +87,7 @@ export class Demo {
 
   async loadSample() {
     await this.get("load-sample").click();
-    await this.page.locator("#example-list li").first().waitFor();
+    await this.page.locator("#example-list li").first().waitFor({ timeout: MINUTES });
   }
 
   /** Trains an adapter of this name on the examples there are. */

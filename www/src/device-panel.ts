@@ -2,6 +2,7 @@
 
 import { type EstimateOptions, Model } from "ia3-web";
 import { need, onFiles, onPress, setAvailable } from "./dom.js";
+import { hideError } from "./error-banner.js";
 import { bytes, sentence } from "./format.js";
 import type { Runner } from "./runner.js";
 import type { Settings } from "./settings.js";
@@ -10,8 +11,8 @@ import { type ModelRequest, Workbench, type WorkbenchEvents } from "./workbench.
 
 const DEVICES = { webgpu: "GPU", wasm: "CPU" } as const;
 
-/** Starts the panel and makes the workbench whose model it shows. */
-export function startDevicePanel(state: State, runner: Runner, settings: Settings): Workbench {
+/** Starts the panel and makes the workbench whose model it shows. The engine's files are fetched after `offline`, so that they are kept. */
+export function startDevicePanel(state: State, runner: Runner, settings: Settings, offline: Promise<void>): Workbench {
   const load = need("load-model", HTMLButtonElement);
   const cancel = need("cancel-load", HTMLButtonElement);
   const bar = need("model-progress", HTMLProgressElement);
@@ -47,6 +48,7 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
     status.textContent = "Reading the model's sizes";
     bar.removeAttribute("value");
     bar.hidden = false;
+    await offline;
     const asked = JSON.stringify([nameOf(source), baseOf(options)]);
     if (asked === estimated) return;
     // Offline there is no answer, but the cache may have the model all the same; what is really wrong, loading says.
@@ -90,6 +92,7 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
   });
   onFiles(need("model-files", HTMLInputElement), (files) => {
     const names = new Set(files.map((file) => file.name));
+    hideError(); // most likely about files that were missing
     picked = [...picked.filter((file) => !names.has(file.name)), ...files]; // one by one works as well
     need("model-files-state", HTMLSpanElement).textContent = picked.map((file) => `${file.name} (${bytes(file.size)})`).join(", ");
   });

@@ -1,7 +1,7 @@
 /** The examples panel: the sample task, a person's own lines and files, the list, and undo for everything that removes. */
 
 import { announce, element, icon, need, onFiles, onPress } from "./dom.js";
-import { showError } from "./error-banner.js";
+import { hideError, showError } from "./error-banner.js";
 import { parseExamples } from "./csv.js";
 import { count } from "./format.js";
 import { holdOut } from "./hold-out.js";
@@ -30,6 +30,7 @@ export function startExamplesPanel(state: State, task: string): void {
     undoLine.hidden = false;
     need("undo-what", HTMLSpanElement).textContent = `${said}.`;
     announce(said);
+    hideError(); // it was about the examples there were
     state.update(change);
   };
 

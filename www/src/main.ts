@@ -23,7 +23,7 @@ const runner = new Runner(state);
 const chart = new LossChart(need("loss-chart", HTMLDivElement));
 startErrorBanner();
 startTheme(() => chart.restyle());
-const workbench = startDevicePanel(state, runner, settings);
+const workbench = startDevicePanel(state, runner, settings, keepForOffline());
 const memory = new MemoryPanel(workbench);
 startExamplesPanel(state, settings.task);
 startTrainPanel(state, runner, workbench, chart, memory);
@@ -34,4 +34,3 @@ state.subscribe((changed) => { if ("busy" in changed) memory.show(); });
 addEventListener("beforeunload", (event) => {
   if (state.data.adapters.some((adapter) => adapter.run) || state.data.busy === "training") event.preventDefault();
 });
-void keepForOffline();
