@@ -1,10 +1,10 @@
 //! The CPU: runs a plan through the candle twins, one op after the other.
 
-use super::{Data, Inputs, StepResult, TrainState};
+use super::{Clock, Data, Inputs, StepResult, TrainState};
 use crate::checkpoint::HostTensor;
 use crate::error::{Error, Result};
 use crate::graph::{Id, Leaf};
-use crate::plan::{Home, Plan};
+use crate::plan::{Home, Plan, Step};
 use crate::train::AdamW;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
@@ -41,10 +41,39 @@ impl Cpu {
 
     /// Runs a forward plan.
     pub fn forward(&self, plan: &Plan, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
-        Ok(self.run(plan, inputs, table)?.results)
+        Ok(self.run(plan, inputs, table, compute)?.results)
     }
 
-    fn run(&self, plan: &Plan, inputs: &Inputs, table: &[f32]) -> Result<Outcome> {
+    /// Runs each step of a plan `times` times. Returns the milliseconds of one run of each.
+    pub fn profile(
+        &self,
+        plan: &Plan,
+        inputs: &Inputs,
+        table: &[f32],
+        times: usize,
+        clock: &dyn Clock,
+    ) -> Result<Vec<f64>> {
+        let mut found = Vec::with_capacity(plan.steps.len());
+        self.run(plan, inputs, table, |step, inputs| {
+            let start = clock.milliseconds();
+            for _ in 1..times {
+                compute(step, inputs)?;
+            }
+            let outputs = compute(step, inputs)?;
+            found.push((clock.milliseconds() - start) / times as f64);
+            Ok(outputs)
+        })?;
+        Ok(found)
+    }
+
+    /// Runs a plan; `compute` makes a step's outputs of its inputs.
+    fn run(
+        &self,
+        plan: &Plan,
+        inputs: &Inputs,
+        table: &[f32],
+        mut compute: impl FnMut(&Step, &[Tensor]) -> Result<Vec<Tensor>>,
+    ) -> Result<Outcome> {
         let mut values: Vec<Option<Tensor>> = vec![None; plan.values.len()];
         for (at, value) in plan.values.iter().enumerate() {
             values[at] = match &value.leaf {
@@ -58,7 +87,7 @@ impl Cpu {
                 let leaf = &plan.values[id.0].leaf;
                 values[id.0].clone().unwrap_or_else(|| panic!("{:?} reads {leaf:?}, which is not there", step.op))
             };
-            let outputs = step.op.cpu(&step.inputs.iter().map(read).collect::<Vec<_>>())?;
+            let outputs = compute(step, &step.inputs.iter().map(read).collect::<Vec<_>>())?;
             for (id, tensor) in step.outputs.iter().zip(outputs) {
                 if let Some(Home::Gradient(offset)) = plan.homes[id.0] {
                     let part = tensor.flatten_all()?.to_vec1::<f32>()?;
@@ -89,6 +118,10 @@ impl Cpu {
     }
 }
 
+fn compute(step: &Step, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    step.op.cpu(inputs)
+}
+
 /// A training run on the CPU: each step is complete when it returns.
 #[derive(Debug)]
 pub struct CpuTraining {
@@ -106,7 +139,7 @@ impl CpuTraining {
     pub fn step(&mut self, cpu: &Cpu, plan: &Plan, batches: &[Inputs], settings: &AdamW) -> Result<()> {
         let mut sum = vec![0.0; self.state.parameters.len() + 1];
         for inputs in batches {
-            let gradients = cpu.run(plan, inputs, &self.state.parameters)?.gradients;
+            let gradients = cpu.run(plan, inputs, &self.state.parameters, compute)?.gradients;
             sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += g);
         }
         let loss = sum.pop().expect("the loss is the last element");

@@ -21,6 +21,12 @@ pub enum Data {
 /// A batch by the names of its leaves.
 pub type Inputs = Vec<(&'static str, Data)>;
 
+/// Tells the time. Nothing here can by itself: in a browser the page has the clock.
+pub trait Clock {
+    /// Milliseconds since some moment that stays the same.
+    fn milliseconds(&self) -> f64;
+}
+
 /// What is trained and the optimiser's memory of it; about 55 kB for a small encoder, so it is kept on the CPU side after every step.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrainState {
@@ -164,6 +170,22 @@ impl Backend {
         match (self, training) {
             (Backend::Cpu(_), Training::Cpu(training)) => Ok(training.completed()),
             (Backend::Gpu(gpu), Training::Gpu(training)) => gpu.completed(training, in_flight).await,
+            _ => panic!("{OTHER_DEVICE}"),
+        }
+    }
+
+    /// Runs each step of a program `times` times by itself. Returns the milliseconds of one run of each, in the plan's order.
+    pub async fn profile(
+        &self,
+        program: &Program,
+        inputs: &Inputs,
+        table: &[f32],
+        times: usize,
+        clock: &dyn Clock,
+    ) -> Result<Vec<f64>> {
+        match (self, program) {
+            (Backend::Cpu(cpu), Program::Cpu(plan)) => cpu.profile(plan, inputs, table, times, clock),
+            (Backend::Gpu(gpu), Program::Gpu(program)) => gpu.profile(program, inputs, times, clock).await,
             _ => panic!("{OTHER_DEVICE}"),
         }
     }

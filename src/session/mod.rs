@@ -3,7 +3,9 @@
 mod adapters;
 mod infer;
 mod load;
+mod matmul;
 mod merge;
+mod profile;
 mod programs;
 mod run;
 mod train;
@@ -11,6 +13,8 @@ mod train;
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use load::{Estimate, estimate};
+pub use matmul::Matmul;
+pub use profile::StepTime;
 pub use run::{EndReason, TrainEvent, TrainResult};
 pub use train::Example;
 
@@ -19,6 +23,7 @@ use crate::backend::Backend;
 use crate::checkpoint::{HostTensor, ModelConfig, Tokenizer};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
+use crate::plan::Plan;
 use programs::Programs;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -165,6 +170,10 @@ impl Session {
 
     /// The plan of a training step in words, for an adapter of the session or one with PEFT's default targets.
     pub fn plan_text(&self, shape: BatchShape, adapter: Option<&str>) -> Result<String> {
+        Ok(self.training_plan(shape, adapter)?.to_string())
+    }
+
+    fn training_plan(&self, shape: BatchShape, adapter: Option<&str>) -> Result<Plan> {
         let head = Some((self.base.labels.len().max(1), self.base.hidden));
         let layout = match adapter {
             Some(name) => {
@@ -177,7 +186,7 @@ impl Session {
             }
             None => Layout::new(&self.base.sites, &self.base.settle(&mut AdapterConfig::default())?, head),
         };
-        Ok(crate::train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)?.to_string())
+        crate::train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)
     }
 
     /// Gives back the device with everything on it. Adapters can still be saved.

@@ -1,6 +1,7 @@
 //! Times of a training run, put into its events and its result.
 
 use super::convert::{set, to_js};
+use crate::backend;
 use crate::session::{TrainEvent, TrainResult};
 use js_sys::{Array, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -17,6 +18,15 @@ fn now() -> f64 {
     let performance =
         Reflect::get(&js_sys::global(), &"performance".into()).expect("a page and a worker have performance");
     performance.unchecked_into::<web_sys::Performance>().now()
+}
+
+/// The clock of the page or the worker.
+pub struct Page;
+
+impl backend::Clock for Page {
+    fn milliseconds(&self) -> f64 {
+        now()
+    }
 }
 
 impl Clock {

@@ -4,6 +4,7 @@ mod clock;
 mod convert;
 mod device;
 mod error;
+mod profile;
 
 use crate::adapter::Pooling;
 use crate::models::BatchShape;

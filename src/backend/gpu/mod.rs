@@ -4,6 +4,7 @@ mod adapter;
 mod faults;
 mod memory;
 mod pipelines;
+mod profile;
 mod program;
 mod readback;
 mod training;

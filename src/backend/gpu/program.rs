@@ -148,6 +148,11 @@ impl Program {
         Ok(())
     }
 
+    /// Adds one dispatch, by its number, to a compute pass.
+    pub(super) fn encode_one(&self, at: usize, pass: &mut wgpu::ComputePass) {
+        self.dispatches[at].encode(pass);
+    }
+
     /// Adds all dispatches to a compute pass.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass) {
         self.dispatches.iter().for_each(|dispatch| dispatch.encode(pass));

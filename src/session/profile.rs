@@ -1,0 +1,66 @@
+//! Where the time of a training step goes: each op of its plan, run by itself.
+
+use super::Session;
+use crate::backend::{Clock, TrainState};
+use crate::error::{Error, Result};
+use crate::graph::{Id, Shape};
+use crate::models::BatchShape;
+use crate::plan::{Plan, Step};
+use crate::train::{Batch, Encoded};
+use serde::Serialize;
+
+/// Time of one step of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepTime {
+    /// The op with its settings.
+    pub op: String,
+    /// Shapes of what it reads.
+    pub inputs: Vec<Shape>,
+    /// Shapes of what it writes.
+    pub outputs: Vec<Shape>,
+    /// Milliseconds of one run.
+    pub ms: f64,
+}
+
+impl Session {
+    /// Runs each op of a training step with PEFT's default targets `times` times, on full-length texts of arbitrary tokens.
+    /// The session's adapters and its training run stay as they are.
+    pub async fn profile(&mut self, shape: BatchShape, times: usize, clock: &dyn Clock) -> Result<Vec<StepTime>> {
+        self.check_loaded()?;
+        self.check_shape(shape)?;
+        let plan = self.training_plan(shape, None)?;
+        let text = arbitrary_text(shape.length, self.model.config.vocab_size);
+        let batch = Batch { rows: vec![&text; shape.batch], weight: 1.0 / shape.batch as f32, ..Batch::default() };
+        let inputs = batch.inputs(shape, self.tokenizer.pad_id());
+        let zeros = vec![0.0; plan.gradients - 1];
+        let table = vec![1.0; plan.gradients - 1];
+        let backend = self.backend.as_mut().expect("a loaded session has a device");
+        let state = TrainState { parameters: table.clone(), first: zeros.clone(), second: zeros, step: 0 };
+        let training = backend.begin_training(&state).await?;
+        let program = backend.compile_training(plan, &training).await?;
+        let times = backend.profile(&program, &inputs, &table, times, clock).await?;
+        let plan = program.plan();
+        Ok(plan.steps.iter().zip(times).map(|(step, ms)| StepTime::new(plan, step, ms)).collect())
+    }
+
+    fn check_shape(&self, BatchShape { batch, length }: BatchShape) -> Result<()> {
+        let longest = self.model.config.max_position_embeddings;
+        if batch == 0 || length == 0 || length > longest {
+            let reason = format!("is {batch} x {length}: give at least one text of 1 to {longest} tokens");
+            return Err(Error::BadOption { option: "shape".into(), reason });
+        }
+        Ok(())
+    }
+}
+
+fn arbitrary_text(length: usize, vocabulary: usize) -> Encoded {
+    let ids = (0..length).map(|at| (at * 97 % vocabulary) as u32).collect();
+    Encoded { ids, types: vec![0; length], truncated: false }
+}
+
+impl StepTime {
+    fn new(plan: &Plan, step: &Step, ms: f64) -> StepTime {
+        let shapes = |ids: &[Id]| ids.iter().map(|id| plan.values[id.0].shape.clone()).collect();
+        StepTime { op: format!("{:?}", step.op), inputs: shapes(&step.inputs), outputs: shapes(&step.outputs), ms }
+    }
+}
