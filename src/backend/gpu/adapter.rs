@@ -24,7 +24,9 @@ pub async fn open() -> Result<(wgpu::Device, wgpu::Queue, DeviceInfo)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let options =
         wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
-    let adapter = instance.request_adapter(&options).await.map_err(|error| unavailable(error.to_string()))?;
+    // wgpu lists every backend it was built without; what a person needs to know is shorter.
+    let adapter =
+        instance.request_adapter(&options).await.map_err(|_| unavailable("no graphics adapter was found".into()))?;
     let limits = limits(&adapter.limits());
     let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
     let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| unavailable(error.to_string()))?;
