@@ -1,9 +1,11 @@
 //! A session as a page uses it: loading, answering, training, resuming, and adapters in and out.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod adapters;
 mod infer;
 mod load;
 mod merge;
+mod profile;
 mod resume;
 #[path = "../support/mod.rs"]
 mod support;
