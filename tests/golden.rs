@@ -1,132 +1,17 @@
-//! Against goldens made by real transformers + PEFT (`tests/fixtures/make.py`): logits, loss, every adapter gradient, AdamW steps.
+//! Against goldens made by real transformers + PEFT, on the CPU and natively on any Vulkan driver.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod support;
 
-use ia3_web::adapter::{Layout, Pooling};
-use ia3_web::backend::{Backend, TrainState};
-use ia3_web::models::Output;
-use ia3_web::ops::PairLossKind;
-use ia3_web::train::{AdamW, forward_plan, training_plan};
 use pollster::block_on;
+use support::golden::{self, CASES, CONTRASTIVE};
 use support::*;
-
-/// Relative to the largest element of each tensor.
-const TOLERANCE: f32 = 1e-4;
-
-const CASES: [&str; 9] =
-    ["default", "paper", "regex", "exclude", "pairs", "padding", "all-linear-ff", "pooler-dense", "inverse"];
-
-/// A fixture set up on a device.
-struct Bench {
-    backend: Backend,
-    model: ia3_web::models::Model,
-    base: ia3_web::adapter::Base,
-    case: serde_json::Value,
-    golden: Tensors,
-}
-
-impl Bench {
-    fn new(mut backend: Backend, folder: &str, case: &str, pooling: Pooling) -> Bench {
-        let (model, base) = model(folder, pooling, 3);
-        load(&mut backend, &model, folder);
-        let golden = tensors(&format!("{folder}/{case}/golden.safetensors"));
-        Bench { backend, model, base, case: json(&format!("{folder}/{case}/case.json")), golden }
-    }
-
-    fn forward(&mut self, output: Output) -> Vec<f32> {
-        let adapter = adapter(&self.case, &self.golden, &self.base);
-        let layout = Layout::union(&self.base.sites, &[&adapter]);
-        let (shape, inputs) = batch(&self.case);
-        let plan = forward_plan(&self.model, shape, &layout, 1, output).unwrap();
-        let mut program = block_on(self.backend.compile(plan)).unwrap();
-        block_on(self.backend.forward(&mut program, &inputs, &layout.pack(&adapter))).unwrap().remove(0)
-    }
-
-    /// Loss and parameters after each of `steps` AdamW steps, parameters as PEFT names them.
-    fn train(&mut self, output: Output, settings: AdamW, steps: usize, head: bool) -> Vec<(f32, Layout, Vec<f32>)> {
-        let mut adapter = adapter(&self.case, &self.golden, &self.base);
-        if !head {
-            adapter.head = None;
-        }
-        let layout = Layout::union(&self.base.sites, &[&adapter]);
-        let (shape, inputs) = batch(&self.case);
-        let plan = training_plan(&self.model, shape, &layout, output).unwrap();
-        let parameters = layout.pack(&adapter);
-        let zeros = vec![0.0; parameters.len()];
-        let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
-        let mut training = block_on(self.backend.begin_training(&state)).unwrap();
-        let mut program = block_on(self.backend.compile_training(plan, &training)).unwrap();
-        let mut found = Vec::new();
-        for step in 1..=steps {
-            let settings = AdamW { step, ..settings };
-            let batches = [inputs.clone()];
-            block_on(self.backend.train_step(&mut training, &mut program, &batches, &settings)).unwrap();
-            let result = block_on(self.backend.completed(&mut training, 0)).unwrap().remove(0);
-            found.push((result.loss, layout.clone(), result.state.parameters));
-        }
-        found
-    }
-}
-
-fn adamw(learning_rate: f32, weight_decay: f32) -> AdamW {
-    AdamW {
-        step: 1,
-        learning_rate,
-        head_learning_rate: learning_rate,
-        head_start: usize::MAX,
-        weight_decay,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        max_grad_norm: 0.0,
-    }
-}
-
-/// With b1 = b2 = 0 and a huge eps, an AdamW step is `p - rate * g / eps`: the gradient can be read off the parameters.
-fn gradient_probe() -> AdamW {
-    AdamW { beta1: 0.0, beta2: 0.0, eps: 1e8, learning_rate: 1e8, head_learning_rate: 1e8, ..adamw(0.0, 0.0) }
-}
-
-/// Compares each part of a flat buffer with the golden tensors whose names begin with `prefix`.
-fn compare(what: &str, layout: &Layout, flat: &[f32], golden: &Tensors, prefix: &str, pooling: Pooling) {
-    for vector in &layout.vectors {
-        let name = format!("{prefix}{}", peft_name(&vector.module, vector.place));
-        let part = &flat[vector.offset..vector.offset + vector.len];
-        assert_close(&format!("{what} {name}"), part, &golden[&name].data, TOLERANCE);
-    }
-    if let Some(head) = &layout.head {
-        let names = match pooling {
-            Pooling::Pooler => ["base_model.model.classifier.weight", "base_model.model.classifier.bias"],
-            Pooling::Mean => ["head.weight", "head.bias"],
-        };
-        let parts =
-            [(names[0], head.weight_offset, head.labels * head.hidden), (names[1], head.bias_offset, head.labels)];
-        for (name, offset, len) in parts {
-            let name = format!("{prefix}{name}");
-            assert_close(&format!("{what} {name}"), &flat[offset..offset + len], &golden[&name].data, TOLERANCE);
-        }
-    }
-}
-
-fn gradients(bench: &mut Bench, output: Output, head: bool) -> (f32, Layout, Vec<f32>) {
-    let adapter = adapter(&bench.case, &bench.golden, &bench.base);
-    let (loss, layout, after) = bench.train(output, gradient_probe(), 1, head).remove(0);
-    let before = layout.pack(&adapter);
-    let gradient = before.iter().zip(&after).map(|(before, after)| before - after).collect();
-    (loss, layout, gradient)
-}
 
 #[test]
 fn logits_of_every_case() {
     for case in CASES {
         for (device, backend) in devices() {
-            let mut bench = Bench::new(backend, "tiny-bert", case, Pooling::Pooler);
-            assert_close(
-                &format!("{device} {case}"),
-                &bench.forward(Output::Logits),
-                &bench.golden["logits"].data,
-                TOLERANCE,
-            );
+            block_on(golden::logits(device, backend, case));
         }
     }
 }
@@ -135,10 +20,7 @@ fn logits_of_every_case() {
 fn loss_and_every_gradient_of_every_case() {
     for case in CASES {
         for (device, backend) in devices() {
-            let mut bench = Bench::new(backend, "tiny-bert", case, Pooling::Pooler);
-            let (loss, layout, gradient) = gradients(&mut bench, Output::CrossEntropy, true);
-            assert_close(&format!("{device} {case} loss"), &[loss], &bench.golden["loss"].data, TOLERANCE);
-            compare(&format!("{device} {case}"), &layout, &gradient, &bench.golden, "grad.", Pooling::Pooler);
+            block_on(golden::loss_and_gradients(device, backend, case));
         }
     }
 }
@@ -147,12 +29,7 @@ fn loss_and_every_gradient_of_every_case() {
 fn three_adamw_steps_of_every_case() {
     for case in CASES {
         for (device, backend) in devices() {
-            let mut bench = Bench::new(backend, "tiny-bert", case, Pooling::Pooler);
-            let steps = bench.train(Output::CrossEntropy, adamw(1e-2, 1e-2), 3, true);
-            let losses: Vec<f32> = steps.iter().map(|(loss, ..)| *loss).collect();
-            assert_close(&format!("{device} {case} losses"), &losses, &bench.golden["losses"].data, TOLERANCE);
-            let (_, layout, parameters) = &steps[2];
-            compare(&format!("{device} {case}"), layout, parameters, &bench.golden, "step3.", Pooling::Pooler);
+            block_on(golden::three_adamw_steps(device, backend, case));
         }
     }
 }
@@ -160,28 +37,15 @@ fn three_adamw_steps_of_every_case() {
 #[test]
 fn mean_pooling_embeds_classifies_and_learns() {
     for (device, backend) in devices() {
-        let mut bench = Bench::new(backend, "tiny-bert-mean", "default", Pooling::Mean);
-        assert_close(device, &bench.forward(Output::Embedding), &bench.golden["embeddings"].data, TOLERANCE);
-        assert_close(device, &bench.forward(Output::Logits), &bench.golden["logits"].data, TOLERANCE);
-        let (loss, layout, gradient) = gradients(&mut bench, Output::CrossEntropy, true);
-        assert_close(device, &[loss], &bench.golden["loss"].data, TOLERANCE);
-        compare(device, &layout, &gradient, &bench.golden, "grad.", Pooling::Mean);
+        block_on(golden::mean_pooling(device, backend));
     }
 }
 
 #[test]
 fn contrastive_losses_and_their_gradients() {
-    let kinds = [
-        ("cosine_mse", PairLossKind::Cosine),
-        ("supervised_contrastive", PairLossKind::SupervisedContrastive { temperature: 0.1 }),
-    ];
-    for (name, kind) in kinds {
+    for loss in CONTRASTIVE {
         for (device, backend) in devices() {
-            let mut bench = Bench::new(backend, "tiny-bert-mean", "default", Pooling::Mean);
-            let (loss, layout, gradient) = gradients(&mut bench, Output::Contrastive(kind), false);
-            let what = format!("{device} {name}");
-            assert_close(&what, &[loss], &bench.golden[&format!("{name}.loss")].data, TOLERANCE);
-            compare(&what, &layout, &gradient, &bench.golden, &format!("{name}.grad."), Pooling::Mean);
+            block_on(golden::contrastive(device, backend, loss));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Every kernel against its CPU twin, and training on a GPU against training on the CPU, natively on any Vulkan driver.
 //! Without one these tests fail: a software driver does (Debian's mesa-vulkan-drivers).
+#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "support/kernels.rs"]
 mod support;

@@ -1,5 +1,5 @@
 //! A thousand training steps hold no more memory than the first ones.
-
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(unsafe_code)] // A counting allocator cannot be had without.
 
 mod support;

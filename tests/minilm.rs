@@ -1,4 +1,5 @@
 //! The real base model against transformers and PEFT: embeddings, logits, and twenty steps of training in three arrangements of vectors.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod support;
 

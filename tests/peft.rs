@@ -1,4 +1,5 @@
 //! Adapters that real PEFT saved, run on our model: the answers PEFT gave (`tests/fixtures/README.md`, peft-saved and multi).
+#![cfg(not(target_arch = "wasm32"))]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Adapters against what Hugging Face PEFT does: the folders it saves, the modules it chooses, the sums it forms.
 //! The fixtures are made by real PEFT (`tests/fixtures/make.py`).
+#![cfg(not(target_arch = "wasm32"))]
 
 mod combine;
 mod config;

@@ -1,4 +1,5 @@
 //! Reading base model files: good ones give what is in them, bad ones a typed error that names what is wrong.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod config;
 mod safetensors;

@@ -1,4 +1,5 @@
 //! Every error that a caller can cause: its code, what its message names, and that nothing is lost by it.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod adapters;
 mod files;

@@ -1,4 +1,5 @@
 //! Our gradient rules against candle's autograd: every op alone, and whole tiny models written a second time in candle.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod bert;
 mod case;

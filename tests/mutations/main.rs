@@ -1,5 +1,6 @@
 //! Files that somebody broke, by accident or on purpose: every reader answers with a value or a typed error, never
 //! panics, and never holds more memory than a small multiple of the file. Over 100,000 inputs, the same in every run.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod adapters;
 mod base_model;

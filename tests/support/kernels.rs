@@ -68,6 +68,11 @@ impl Case {
         Case { op: Rc::new(op), inputs }
     }
 
+    /// Elements of all inputs together.
+    pub fn elements(&self) -> usize {
+        self.inputs.iter().map(|(shape, _)| shape.iter().product::<usize>()).sum()
+    }
+
     /// The contents of the inputs, by the names of the leaves.
     fn inputs(&self) -> Inputs {
         let mut random = Random::new(0x9e37_79b9);

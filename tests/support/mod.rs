@@ -1,6 +1,9 @@
 //! What the tests share: fixtures as real PEFT left them, models with their weights on a device, and comparing.
 #![allow(dead_code)] // Each test binary uses its part.
 
+#[cfg(target_arch = "wasm32")]
+mod embedded;
+pub mod golden;
 pub mod random;
 pub mod run;
 pub mod session;
@@ -14,17 +17,22 @@ use ia3_web::models::{BatchShape, Model, Output};
 use ia3_web::train::{Batch, Encoded};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::Path;
 
 pub type Tensors = BTreeMap<String, HostTensor>;
 
-/// A file under `tests/fixtures`.
-pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+/// The contents of a file under `tests/fixtures`.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn bytes(name: &str) -> Vec<u8> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    std::fs::read(file).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// The contents of a file under `tests/fixtures`, of those that browser tests read.
+#[cfg(target_arch = "wasm32")]
 pub fn bytes(name: &str) -> Vec<u8> {
-    std::fs::read(fixture(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    embedded::bytes(name).to_vec()
 }
 
 pub fn tensors(name: &str) -> Tensors {

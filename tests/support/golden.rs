@@ -1,0 +1,172 @@
+//! Goldens of real transformers + PEFT (`tests/fixtures/make.py`) against one device: logits, loss, every adapter gradient, AdamW steps.
+
+use super::*;
+use ia3_web::adapter::{Layout, Pooling};
+use ia3_web::backend::{Backend, TrainState};
+use ia3_web::models::Output;
+use ia3_web::ops::PairLossKind;
+use ia3_web::train::{AdamW, forward_plan, training_plan};
+
+/// Relative to the largest element of each tensor.
+pub const TOLERANCE: f32 = 1e-4;
+
+pub const CASES: [&str; 9] =
+    ["default", "paper", "regex", "exclude", "pairs", "padding", "all-linear-ff", "pooler-dense", "inverse"];
+
+/// A fixture set up on a device.
+struct Bench {
+    backend: Backend,
+    model: ia3_web::models::Model,
+    base: ia3_web::adapter::Base,
+    case: serde_json::Value,
+    golden: Tensors,
+}
+
+impl Bench {
+    fn new(mut backend: Backend, folder: &str, case: &str, pooling: Pooling) -> Bench {
+        let (model, base) = model(folder, pooling, 3);
+        load(&mut backend, &model, folder);
+        let golden = tensors(&format!("{folder}/{case}/golden.safetensors"));
+        Bench { backend, model, base, case: json(&format!("{folder}/{case}/case.json")), golden }
+    }
+
+    async fn forward(&mut self, output: Output) -> Vec<f32> {
+        let adapter = adapter(&self.case, &self.golden, &self.base);
+        let layout = Layout::union(&self.base.sites, &[&adapter]);
+        let (shape, inputs) = batch(&self.case);
+        let plan = forward_plan(&self.model, shape, &layout, 1, output).unwrap();
+        let mut program = self.backend.compile(plan).await.unwrap();
+        self.backend.forward(&mut program, &inputs, &layout.pack(&adapter)).await.unwrap().remove(0)
+    }
+
+    /// Loss and parameters after each of `steps` AdamW steps, parameters as PEFT names them.
+    async fn train(
+        &mut self,
+        output: Output,
+        settings: AdamW,
+        steps: usize,
+        head: bool,
+    ) -> Vec<(f32, Layout, Vec<f32>)> {
+        let mut adapter = adapter(&self.case, &self.golden, &self.base);
+        if !head {
+            adapter.head = None;
+        }
+        let layout = Layout::union(&self.base.sites, &[&adapter]);
+        let (shape, inputs) = batch(&self.case);
+        let plan = training_plan(&self.model, shape, &layout, output).unwrap();
+        let parameters = layout.pack(&adapter);
+        let zeros = vec![0.0; parameters.len()];
+        let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
+        let mut training = self.backend.begin_training(&state).await.unwrap();
+        let mut program = self.backend.compile_training(plan, &training).await.unwrap();
+        let mut found = Vec::new();
+        for step in 1..=steps {
+            let settings = AdamW { step, ..settings };
+            let batches = [inputs.clone()];
+            self.backend.train_step(&mut training, &mut program, &batches, &settings).await.unwrap();
+            let result = self.backend.completed(&mut training, 0).await.unwrap().remove(0);
+            found.push((result.loss, layout.clone(), result.state.parameters));
+        }
+        found
+    }
+}
+
+fn adamw(learning_rate: f32, weight_decay: f32) -> AdamW {
+    AdamW {
+        step: 1,
+        learning_rate,
+        head_learning_rate: learning_rate,
+        head_start: usize::MAX,
+        weight_decay,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        max_grad_norm: 0.0,
+    }
+}
+
+/// With b1 = b2 = 0 and a huge eps, an AdamW step is `p - rate * g / eps`: the gradient can be read off the parameters.
+fn gradient_probe() -> AdamW {
+    AdamW { beta1: 0.0, beta2: 0.0, eps: 1e8, learning_rate: 1e8, head_learning_rate: 1e8, ..adamw(0.0, 0.0) }
+}
+
+/// Compares each part of a flat buffer with the golden tensors whose names begin with `prefix`.
+fn compare(what: &str, layout: &Layout, flat: &[f32], golden: &Tensors, prefix: &str, pooling: Pooling) {
+    for vector in &layout.vectors {
+        let name = format!("{prefix}{}", peft_name(&vector.module, vector.place));
+        let part = &flat[vector.offset..vector.offset + vector.len];
+        assert_close(&format!("{what} {name}"), part, &golden[&name].data, TOLERANCE);
+    }
+    if let Some(head) = &layout.head {
+        let names = match pooling {
+            Pooling::Pooler => ["base_model.model.classifier.weight", "base_model.model.classifier.bias"],
+            Pooling::Mean => ["head.weight", "head.bias"],
+        };
+        let parts =
+            [(names[0], head.weight_offset, head.labels * head.hidden), (names[1], head.bias_offset, head.labels)];
+        for (name, offset, len) in parts {
+            let name = format!("{prefix}{name}");
+            assert_close(&format!("{what} {name}"), &flat[offset..offset + len], &golden[&name].data, TOLERANCE);
+        }
+    }
+}
+
+async fn gradients(bench: &mut Bench, output: Output, head: bool) -> (f32, Layout, Vec<f32>) {
+    let adapter = adapter(&bench.case, &bench.golden, &bench.base);
+    let (loss, layout, after) = bench.train(output, gradient_probe(), 1, head).await.remove(0);
+    let before = layout.pack(&adapter);
+    let gradient = before.iter().zip(&after).map(|(before, after)| before - after).collect();
+    (loss, layout, gradient)
+}
+
+/// The logits of a case.
+pub async fn logits(device: &str, backend: Backend, case: &str) {
+    let mut bench = Bench::new(backend, "tiny-bert", case, Pooling::Pooler);
+    let found = bench.forward(Output::Logits).await;
+    assert_close(&format!("{device} {case}"), &found, &bench.golden["logits"].data, TOLERANCE);
+}
+
+/// The loss of a case and the gradient of every vector and of the head.
+pub async fn loss_and_gradients(device: &str, backend: Backend, case: &str) {
+    let mut bench = Bench::new(backend, "tiny-bert", case, Pooling::Pooler);
+    let (loss, layout, gradient) = gradients(&mut bench, Output::CrossEntropy, true).await;
+    assert_close(&format!("{device} {case} loss"), &[loss], &bench.golden["loss"].data, TOLERANCE);
+    compare(&format!("{device} {case}"), &layout, &gradient, &bench.golden, "grad.", Pooling::Pooler);
+}
+
+/// Losses and parameters of three AdamW steps.
+pub async fn three_adamw_steps(device: &str, backend: Backend, case: &str) {
+    let mut bench = Bench::new(backend, "tiny-bert", case, Pooling::Pooler);
+    let steps = bench.train(Output::CrossEntropy, adamw(1e-2, 1e-2), 3, true).await;
+    let losses: Vec<f32> = steps.iter().map(|(loss, ..)| *loss).collect();
+    assert_close(&format!("{device} {case} losses"), &losses, &bench.golden["losses"].data, TOLERANCE);
+    let (_, layout, parameters) = &steps[2];
+    compare(&format!("{device} {case}"), layout, parameters, &bench.golden, "step3.", Pooling::Pooler);
+}
+
+/// Embeddings, logits, loss and gradients with mean pooling.
+pub async fn mean_pooling(device: &str, backend: Backend) {
+    let mut bench = Bench::new(backend, "tiny-bert-mean", "default", Pooling::Mean);
+    let embeddings = bench.forward(Output::Embedding).await;
+    assert_close(device, &embeddings, &bench.golden["embeddings"].data, TOLERANCE);
+    let logits = bench.forward(Output::Logits).await;
+    assert_close(device, &logits, &bench.golden["logits"].data, TOLERANCE);
+    let (loss, layout, gradient) = gradients(&mut bench, Output::CrossEntropy, true).await;
+    assert_close(device, &[loss], &bench.golden["loss"].data, TOLERANCE);
+    compare(device, &layout, &gradient, &bench.golden, "grad.", Pooling::Mean);
+}
+
+/// Both contrastive losses by their names in the golden file.
+pub const CONTRASTIVE: [(&str, PairLossKind); 2] = [
+    ("cosine_mse", PairLossKind::Cosine),
+    ("supervised_contrastive", PairLossKind::SupervisedContrastive { temperature: 0.1 }),
+];
+
+/// One of [`CONTRASTIVE`] and its gradient.
+pub async fn contrastive(device: &str, backend: Backend, (name, kind): (&str, PairLossKind)) {
+    let mut bench = Bench::new(backend, "tiny-bert-mean", "default", Pooling::Mean);
+    let (loss, layout, gradient) = gradients(&mut bench, Output::Contrastive(kind), false).await;
+    let what = format!("{device} {name}");
+    assert_close(&what, &[loss], &bench.golden[&format!("{name}.loss")].data, TOLERANCE);
+    compare(&what, &layout, &gradient, &bench.golden, &format!("{name}.grad."), Pooling::Mean);
+}

@@ -1,0 +1,14 @@
+//! Kernels and goldens in a dedicated worker.
+#![cfg(target_arch = "wasm32")]
+
+#[macro_use]
+#[path = "support/web.rs"]
+mod web;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+browser_tests! {
+    activation activation_grad add attention columns concat cross_entropy embed head layer_norm linear normalize
+    pair_loss pool rows scale similarity;
+    logits loss_and_gradients adamw_steps mean_pooling contrastive_losses
+}
