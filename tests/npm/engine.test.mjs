@@ -17,14 +17,14 @@ const MISUSES = {
   "bad-option": [`model.train("trained", job.EXAMPLES, { learningrate: 1 })`, /learningrate.*learningRate/],
   "bad-adapter": [`model.loadAdapter("mine", new Uint8Array(10))`, /zip/],
   "adapter-mismatch": [`model.loadAdapter("mine", deeper)`, /layer\.7/],
-  "no-head": [`encoder.classify("a cat")`, /./],
+  "no-head": [`untrained.classify("a cat")`, /train an adapter first/],
 };
 
 test("misuse is told by code, and the model goes on", async (t) => {
   const { page } = await openBroken(t);
   await ready(page);
   await page.evaluate(async () => {
-    globalThis.encoder = await ia3.Model.fromPretrained("tiny/bert-mean", { baseUrl: "/hub", device: "wasm" });
+    globalThis.untrained = await ia3.Model.fromPretrained("tiny/bert-mean", { baseUrl: "/hub", labels: job.LABELS, device: "wasm" });
     // An adapter of a model with more layers.
     const files = await model.saveAdapter("trained");
     const text = atob(job.base64(files["adapter_model.safetensors"])).replaceAll("layer.1.", "layer.7.");

@@ -19,8 +19,13 @@ export const MINILM = "sentence-transformers/all-MiniLM-L6-v2";
 /** Where a hub id lies on the page's server. */
 export const place = (id) => `/hub/${id}/resolve/main/`;
 
-const browser = await launch();
-after(() => browser.close());
+/**
+ * One browser for all tests, started by the first that opens a page. Not while this module loads: the runner takes the tests that
+ * are known by then for all there are, and cleans up after them.
+ */
+let browser;
+const sharedBrowser = () => (browser ??= launch());
+after(async () => (await browser)?.close());
 
 /**
  * Opens an app's page in a context of its own; the test fails if the page logs an error that is not expected.
@@ -33,7 +38,7 @@ after(() => browser.close());
  * @param {import("playwright-core").Browser} [options.on] another browser
  * @returns {Promise<{page: import("playwright-core").Page, server: {origin: string, close(): Promise<void>}}>}
  */
-export async function open(t, folder, { file = "", expected, arrange = async () => {}, on = browser } = {}) {
+export async function open(t, folder, { file = "", expected, arrange = async () => {}, on } = {}) {
   const mounts = {
     "/": folder,
     "/hub/": folders().hub,
@@ -41,7 +46,7 @@ export async function open(t, folder, { file = "", expected, arrange = async () 
     [place(TINY.pooler)]: `${FIXTURES}/tiny-bert`,
   };
   const server = await serve({ mounts, headers: { "Content-Security-Policy": POLICY } });
-  const context = await on.newContext();
+  const context = await (on ?? (await sharedBrowser())).newContext();
   const problems = [];
   await arrange(context);
   const page = await context.newPage();

@@ -8,9 +8,10 @@ import { demoMounts, serve } from "../../pkg-scripts/serve.mjs";
 
 const MINUTES = 60_000;
 
-/** One browser for all tests; every test has a context of its own, which shares nothing with the others. */
-const browser = await launch();
-after(() => browser.close());
+/** One browser for all tests, started by the first; every test has a context of its own, which shares nothing with the others. */
+let browser;
+const sharedBrowser = () => (browser ??= launch());
+after(async () => (await browser)?.close());
 
 /** A path below tests/. */
 export const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
@@ -35,7 +36,7 @@ export async function openDemo(t, { parameters = TINY, context: contextOptions =
   const mounts = { ...demoMounts(), "/task/": path("page/task") };
   for (const model of ["tiny-bert", "tiny-bert-mean"]) mounts[`/${model}/`] = path(`fixtures/${model}`);
   const server = await serve({ mounts });
-  const context = await browser.newContext(contextOptions);
+  const context = await (await sharedBrowser()).newContext(contextOptions);
   context.setDefaultTimeout(3 * MINUTES);
   await arrange(context);
   const page = await context.newPage();
