@@ -48,7 +48,7 @@ fn expected(bert: &Bert, texts: &[Encoded], labels: &[usize], pooling: Pooling, 
     let mask = padded(&ones, |text| &text.ids).to_dtype(DType::F64).unwrap();
     let inputs = Texts { ids: padded(texts, |text| &text.ids), types: padded(texts, |text| &text.types), mask };
     let labels = Tensor::from_iter(labels.iter().map(|label| *label as u32), &Device::Cpu).unwrap();
-    let weights = tensor(&vec![1.0 / SHAPE.batch as f32; SHAPE.batch], &[SHAPE.batch]);
+    let weights = tensor(&[1.0 / SHAPE.batch as f32; SHAPE.batch], &[SHAPE.batch]);
     let embeddings = bert.embed(&inputs, pooling).unwrap();
     let similarity = || losses::normalize(&embeddings).and_then(|unit| unit.matmul(&unit.t()?)).unwrap();
     let loss = match output {
