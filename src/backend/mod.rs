@@ -27,6 +27,9 @@ pub trait Clock {
     fn milliseconds(&self) -> f64;
 }
 
+/// Told while kernels are compiled: how many are done, and how many there are.
+pub type Progress<'a> = &'a dyn Fn(usize, usize);
+
 /// What is trained and the optimiser's memory of it; about 55 kB for a small encoder, so it is kept on the CPU side after every step.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrainState {
@@ -109,6 +112,14 @@ impl Backend {
         match self {
             Backend::Cpu(cpu) => cpu.weight_bytes(),
             Backend::Gpu(gpu) => gpu.weight_bytes(),
+        }
+    }
+
+    /// Compiles what `plans` will need, so that making programs of them later need not wait. The CPU needs nothing.
+    pub async fn prepare(&mut self, plans: &[Plan], progress: Progress<'_>) -> Result<()> {
+        match self {
+            Backend::Cpu(_) => Ok(()),
+            Backend::Gpu(gpu) => gpu.prepare(plans, progress).await,
         }
     }
 

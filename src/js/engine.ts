@@ -81,8 +81,9 @@ export class Engine {
     this.#newDevice = device;
     const { name } = args.source;
     if (args.warmUp && device.device === "webgpu") {
-      call.emit({ status: "warm-up", name, device: device.device });
-      await session.warmUp(args.warmUp.batchSize, args.warmUp.maxLength);
+      const tell = (loaded: number, total: number) =>
+        call.emit({ status: "warm-up", name, device: device.device, progress: (100 * loaded) / total, loaded, total });
+      await session.warmUp(args.warmUp.batchSize, args.warmUp.maxLength, tell);
     }
     this.#memory = session.memory();
     call.emit({ status: "ready", task: args.task, model: name });

@@ -56,7 +56,7 @@ export class Session {
   beginWeights(contentLength: number | undefined, sha256Hex: string | undefined): void;
   feedWeights(chunk: Uint8Array): void;
   finishWeights(): Promise<void>;
-  warmUp(batchSize: number, maxLength: number): Promise<void>;
+  warmUp(batchSize: number, maxLength: number, progress: (done: number, total: number) => void): Promise<void>;
   addAdapter(name: string, options: AdapterOptions): void;
   deleteAdapter(name: string): void;
   /** Returns warnings. */
@@ -83,6 +83,21 @@ export class Session {
   nextMerged(): Promise<Uint8Array | undefined>;
   memory(): MemoryInfo;
   planText(batchSize: number, length: number, adapter: string | null): string;
+  /** Milliseconds of each op of a training step, from `times` runs of it by itself. */
+  profile(
+    batchSize: number,
+    length: number,
+    times: number,
+  ): Promise<{ op: string; inputs: number[][]; outputs: number[][]; ms: number }[]>;
   dispose(): void;
+  free(): void;
+}
+
+/** One frozen linear layer on a device of its own, `(rows, inner) x (inner, outer)`; for the benchmark page. */
+export class Matmul {
+  private constructor();
+  static open(device: Device, rows: number, inner: number, outer: number, flipped: boolean): Promise<Matmul>;
+  /** Milliseconds of one product, from `times` of them in a row. */
+  time(times: number): Promise<number>;
   free(): void;
 }

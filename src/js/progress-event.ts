@@ -61,11 +61,17 @@ export interface CacheSkippedEvent {
   reason: string;
 }
 
-/** The files are in; the device compiles its pipelines. */
+/** The files are in; the device compiled another of its pipelines. */
 export interface WarmUpEvent {
   status: "warm-up";
   name: string;
   device: Device;
+  /** 0 to 100. */
+  progress: number;
+  /** Pipelines so far. */
+  loaded: number;
+  /** Pipelines in all. */
+  total: number;
 }
 
 /** The model can be used. */

@@ -77,8 +77,8 @@ export interface LoadOptions extends SourceOptions, EngineOptions {
   /** Seed of everything random in the model (a fresh `pooler` head). Default 0. */
   seed?: number;
   /**
-   * The shape whose WebGPU pipelines are compiled while loading, so that the first call does not wait for them; `false` leaves it to the
-   * first call. Default `{ batchSize: 8, maxLength: 64 }`.
+   * The shape whose WebGPU pipelines, for answers and for training, are compiled while loading, so that the first calls do not wait for
+   * them; `false` leaves it to those. Default `{ batchSize: 8, maxLength: 64 }`.
    */
   warmUp?: false | { batchSize?: number; maxLength?: number };
   /** Called for every step of loading, in the event shapes of transformers.js. */

@@ -19,11 +19,12 @@ pub use run::{EndReason, TrainEvent, TrainResult};
 pub use train::Example;
 
 use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, Pooling};
-use crate::backend::Backend;
+use crate::backend::{Backend, Progress};
 use crate::checkpoint::{HostTensor, ModelConfig, Tokenizer};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
+use crate::train::{forward_plan, training_plan};
 use programs::Programs;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -159,13 +160,18 @@ impl Session {
         self.programs.len() + self.run.as_ref().map_or(0, run::Run::program_count)
     }
 
-    /// Makes the forward program for a batch shape of the base model ready, so that the first call does not have to.
-    pub async fn warm_up(&mut self, shape: BatchShape) -> Result<()> {
+    /// Compiles what a batch shape needs for answers of the base model and, where the model has labels, for training with PEFT's
+    /// default targets, so that the first calls do not have to. Texts are cut to what the model takes.
+    pub async fn warm_up(&mut self, shape: BatchShape, progress: Progress<'_>) -> Result<()> {
         self.check_loaded()?;
-        let layout = Layout::new(&self.base.sites, &[], None);
-        let key = programs::Key { shape, adapters: 1, layout, output: Output::Embedding };
-        let backend = self.backend.as_mut().expect("a loaded session has a device");
-        self.programs.get(key, &self.model, backend).await.map(|_| ())
+        let shape = BatchShape { length: shape.length.min(self.model.config.max_position_embeddings), ..shape };
+        self.check_shape(shape)?;
+        let bare = Layout::new(&self.base.sites, &[], None);
+        let mut plans = vec![forward_plan(&self.model, shape, &bare, 1, Output::Embedding)?];
+        if self.options.task == Task::TextClassification {
+            plans.push(self.training_plan(shape, None)?);
+        }
+        self.backend.as_mut().expect("a loaded session has a device").prepare(&plans, progress).await
     }
 
     /// The plan of a training step in words, for an adapter of the session or one with PEFT's default targets.
@@ -186,7 +192,7 @@ impl Session {
             }
             None => Layout::new(&self.base.sites, &self.base.settle(&mut AdapterConfig::default())?, head),
         };
-        crate::train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)
+        training_plan(&self.model, shape, &layout, Output::CrossEntropy)
     }
 
     /// Gives back the device with everything on it. Adapters can still be saved.
@@ -196,6 +202,15 @@ impl Session {
         self.merge = None;
         self.loaded = false;
         self.backend = None;
+    }
+
+    fn check_shape(&self, BatchShape { batch, length }: BatchShape) -> Result<()> {
+        let longest = self.model.config.max_position_embeddings;
+        if batch == 0 || length == 0 || length > longest {
+            let reason = format!("is {batch} x {length}: give at least one text of 1 to {longest} tokens");
+            return Err(Error::BadOption { option: "shape".into(), reason });
+        }
+        Ok(())
     }
 
     fn check_loaded(&self) -> Result<()> {

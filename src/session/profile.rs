@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::backend::{Clock, TrainState};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Id, Shape};
 use crate::models::BatchShape;
 use crate::plan::{Plan, Step};
@@ -41,15 +41,6 @@ impl Session {
         let times = backend.profile(&program, &inputs, &table, times, clock).await?;
         let plan = program.plan();
         Ok(plan.steps.iter().zip(times).map(|(step, ms)| StepTime::new(plan, step, ms)).collect())
-    }
-
-    fn check_shape(&self, BatchShape { batch, length }: BatchShape) -> Result<()> {
-        let longest = self.model.config.max_position_embeddings;
-        if batch == 0 || length == 0 || length > longest {
-            let reason = format!("is {batch} x {length}: give at least one text of 1 to {longest} tokens");
-            return Err(Error::BadOption { option: "shape".into(), reason });
-        }
-        Ok(())
     }
 }
 

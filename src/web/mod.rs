@@ -89,10 +89,20 @@ impl WebSession {
         self.session.finish_weights().map_err(to_error)
     }
 
-    /// Makes the programs for a batch shape ready, so that the first call does not have to.
+    /// Compiles what a batch shape needs, so that the first calls do not have to; tells `progress(done, total)`.
     #[wasm_bindgen(js_name = warmUp)]
-    pub async fn warm_up(&mut self, batch_size: usize, max_length: usize) -> Result<(), JsValue> {
-        self.session.warm_up(BatchShape { batch: batch_size, length: max_length }).await.map_err(to_error)
+    pub async fn warm_up(
+        &mut self,
+        batch_size: usize,
+        max_length: usize,
+        progress: js_sys::Function,
+    ) -> Result<(), JsValue> {
+        let shape = BatchShape { batch: batch_size, length: max_length };
+        let tell = |done: usize, total: usize| {
+            // What a listener throws is its own affair.
+            let _ = progress.call2(&JsValue::NULL, &done.into(), &total.into());
+        };
+        self.session.warm_up(shape, &tell).await.map_err(to_error)
     }
 
     /// Adds a fresh adapter.

@@ -34,7 +34,10 @@ test("loading tells how far it is and ends with ready", async (t) => {
 });
 
 test("WebGPU warms up while loading, unless told not to", async (t) => {
-  const { sessions } = await load(t, { device: "webgpu", warmUp: { maxLength: 32 } });
+  const events = [];
+  const { sessions } = await load(t, { device: "webgpu", warmUp: { maxLength: 32 }, onProgress: (event) => events.push(event) });
+  const told = { status: "warm-up", name: "files", device: "webgpu", progress: 25, loaded: 1, total: 4 };
+  assert.deepEqual(events.filter(({ status }) => status === "warm-up"), [told]);
   assert.deepEqual(sessions[0].calls.find(([name]) => name === "warmUp"), ["warmUp", 8, 32]);
   const cold = await load(t, { device: "webgpu", warmUp: false });
   assert.ok(!cold.sessions[0].calls.some(([name]) => name === "warmUp"));

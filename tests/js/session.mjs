@@ -60,8 +60,8 @@ export class FakeSession {
   finishWeights() {
     return this.#slow("finishWeights", [], () => undefined);
   }
-  warmUp(batchSize, maxLength) {
-    return this.#slow("warmUp", [batchSize, maxLength], () => undefined);
+  warmUp(batchSize, maxLength, progress) {
+    return this.#slow("warmUp", [batchSize, maxLength], () => progress(1, 4));
   }
   addAdapter(name, options) {
     this.#enter("addAdapter", name, options);

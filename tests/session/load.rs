@@ -5,6 +5,7 @@ use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
 use ia3_web::models::BatchShape;
 use ia3_web::session::estimate;
+use pollster::block_on;
 
 #[test]
 fn weights_come_in_chunks_of_any_size() {
@@ -65,4 +66,19 @@ fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
     train(&mut session, "a", &steps(2));
     assert_eq!(told.weight_bytes, 4 * session.trainable_parameters("a").unwrap().total - session.adapter_bytes());
     assert!(told.memory_bytes >= session.weight_bytes() + session.activation_bytes() + session.adapter_bytes());
+}
+
+#[test]
+fn warming_up_tells_of_every_kernel_of_answers_and_of_training() {
+    let shape = BatchShape { batch: 2, length: 1000 };
+    for (device, mut session) in sessions(Pooling::Mean) {
+        let told = std::cell::RefCell::new(Vec::new());
+        block_on(session.warm_up(shape, &|done, total| told.borrow_mut().push((done, total)))).unwrap();
+        let told = told.into_inner();
+        let total = told.len();
+        assert_eq!(told, (1..=total).map(|done| (done, total)).collect::<Vec<_>>(), "{device}");
+        let longest = BatchShape { length: 40, ..shape };
+        let training = session.plan_text(longest, None).unwrap().lines().count() - 1;
+        assert_eq!(total > training, device != "cpu", "{device}: {total} told, {training} of training");
+    }
 }

@@ -64,7 +64,10 @@ export function startDevicePanel(state: State, runner: Runner, settings: Setting
     if (event.status === "progress_total" && event.total > 0) bar.value = event.loaded / event.total;
     if (event.status === "progress") status.textContent = `${event.file} ${place}: ${bytes(event.loaded)} of ${bytes(event.total)}`;
     if (event.status === "cache-skipped") skipped = `It could not be kept for next time (${event.reason}).`;
-    if (event.status === "warm-up") status.textContent = `Preparing the ${DEVICES[event.device]}`;
+    if (event.status === "warm-up") {
+      bar.value = event.loaded / event.total;
+      status.textContent = `Preparing the ${DEVICES[event.device]}: ${event.loaded} of ${event.total} programs`;
+    }
   };
 
   const ready = (model: Model) => {

@@ -13,7 +13,7 @@ pub use adapter::DeviceInfo;
 pub use program::Program;
 pub use training::GpuTraining;
 
-use super::{Inputs, StepResult, TrainState};
+use super::{Inputs, Progress, StepResult, TrainState};
 use crate::checkpoint::HostTensor;
 use crate::error::{Error, Result};
 use crate::graph::Shape;
@@ -37,9 +37,6 @@ pub struct Counts {
     pub submits: usize,
 }
 
-/// Called while a program is compiled: kernels done, kernels in all.
-pub type Progress = Box<dyn Fn(usize, usize)>;
-
 /// A GPU device with the base model's weights.
 pub struct Gpu {
     device: wgpu::Device,
@@ -51,7 +48,6 @@ pub struct Gpu {
     pipelines: Pipelines,
     weights: HashMap<String, (Shape, Buffer)>,
     counts: Cell<Counts>,
-    progress: Option<Progress>,
 }
 
 impl Gpu {
@@ -69,7 +65,6 @@ impl Gpu {
             pipelines: Pipelines::default(),
             weights: HashMap::new(),
             counts: Cell::default(),
-            progress: None,
         })
     }
 
@@ -96,11 +91,6 @@ impl Gpu {
     /// Bytes of all buffers: weights, working memory, training, read-backs.
     pub fn held_bytes(&self) -> u64 {
         self.memory.held_bytes()
-    }
-
-    /// Has `progress` told about programs being compiled.
-    pub fn on_progress(&mut self, progress: Option<Progress>) {
-        self.progress = progress;
     }
 
     /// Gives the device back; every later call fails as it does after the loss of a device.
@@ -136,6 +126,19 @@ impl Gpu {
     /// Bytes of the weights.
     pub fn weight_bytes(&self) -> usize {
         self.weights.values().map(|(shape, _)| shape.iter().product::<usize>() * 4).sum()
+    }
+
+    /// Compiles the kernels of `plans`, so that making programs of them later need not wait.
+    pub async fn prepare(&mut self, plans: &[Plan], progress: Progress<'_>) -> Result<()> {
+        self.settle().await?;
+        let total = plans.iter().map(|plan| plan.steps.len()).sum();
+        let mut done = 0;
+        for (plan, step) in plans.iter().flat_map(|plan| plan.steps.iter().map(move |step| (plan, step))) {
+            program::pipeline(self, plan, step).await?;
+            done += 1;
+            progress(done, total);
+        }
+        Ok(())
     }
 
     /// Makes a plan ready to run; a training plan will read and write the buffers of `training`.
@@ -193,12 +196,6 @@ impl Gpu {
 
     fn memory(&self) -> &Memory {
         &self.memory
-    }
-
-    fn progress(&self, done: usize, of: usize) {
-        if let Some(progress) = &self.progress {
-            progress(done, of);
-        }
     }
 
     fn weight(&self, name: &str) -> Result<&wgpu::Buffer> {

@@ -75,11 +75,9 @@ impl Program {
 
     /// Compiles the kernels of a plan and allocates what it works on.
     pub(super) async fn new(gpu: &mut Gpu, plan: Plan, training: Option<&GpuTraining>) -> Result<Program> {
-        let kernels: Vec<Kernel> = plan.steps.iter().map(|step| kernel(&plan, step, gpu)).collect();
-        let mut pipelines = Vec::with_capacity(kernels.len());
-        for (at, (step, kernel)) in plan.steps.iter().zip(&kernels).enumerate() {
-            pipelines.push(gpu.pipeline(&format!("{:?}", step.op), kernel, step.outputs.len()).await?);
-            gpu.progress(at + 1, kernels.len());
+        let mut compiled = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            compiled.push(pipeline(gpu, &plan, step).await?);
         }
         let memory = gpu.memory();
         let results: usize = plan.results.iter().map(|id| elements(&plan, *id)).sum();
@@ -90,8 +88,8 @@ impl Program {
                 Ok((buffers, readback))
             })
             .await?;
-        let mut dispatches = Vec::with_capacity(kernels.len());
-        for ((step, kernel), pipeline) in plan.steps.iter().zip(&kernels).zip(pipelines) {
+        let mut dispatches = Vec::with_capacity(compiled.len());
+        for (step, (kernel, pipeline)) in plan.steps.iter().zip(compiled) {
             let read = kernel.inputs.iter().map(|input| &step.inputs[*input]);
             let bound = read.chain(&step.outputs).map(|id| buffers.get(&plan, *id, gpu, training));
             let bound = bound.collect::<Result<Vec<_>>>()?;
@@ -205,6 +203,17 @@ impl Buffers {
 
 fn elements(plan: &Plan, id: Id) -> usize {
     plan.values[id.0].shape.iter().product()
+}
+
+/// A step's kernel, compiled.
+pub(super) async fn pipeline(
+    gpu: &mut Gpu,
+    plan: &Plan,
+    step: &Step,
+) -> Result<(Kernel, (wgpu::ComputePipeline, wgpu::BindGroupLayout))> {
+    let kernel = kernel(plan, step, gpu);
+    let pipeline = gpu.pipeline(&format!("{:?}", step.op), &kernel, step.outputs.len()).await?;
+    Ok((kernel, pipeline))
 }
 
 fn kernel(plan: &Plan, step: &Step, gpu: &Gpu) -> Kernel {
