@@ -10,5 +10,6 @@ mapfile -t ENTRIES < <(sed -n "s|.*src=\"dist/\([a-z-]*\)\.js\".*|$PAGE/src/\1.t
 rm -rf "$PAGE/dist"
 logged build-page esbuild "${ENTRIES[@]}" --bundle --minify --format=esm --target=es2022 \
   --alias:ia3-web=../pkg/index.js --external:../pkg/index.js \
+  --alias:ia3-web-glue=../pkg/ia3_web.js --external:../pkg/ia3_web.js \
   --outdir="$PAGE/dist" --legal-comments=eof
 say "page: $(gzip -9 -c "$PAGE/dist/main.js" | wc -c) bytes of script gzipped"

@@ -63,3 +63,20 @@ one_at_a_time() {
   exec 9>"$1"
   flock 9
 }
+
+# npm_packages FOLDER: sets PACKAGES to where the packages of FOLDER's lock file are, fetched first where they are not. They live
+# in the cache, keyed by the lock file: a change of it or a second clone never disturbs the first.
+npm_packages() {
+  local key folder
+  key="$(hash_of "$1/package-lock.json" "$1/.npmrc" | cut -c1-16)"
+  folder="$CACHE/npm/$key"
+  if [ ! -d "$folder" ]; then
+    say "npm ci in ${1#"$ROOT"/}"
+    rm -rf "$folder.part"
+    mkdir -p "$folder.part"
+    cp "$1"/{package.json,package-lock.json,.npmrc} "$folder.part/"
+    logged npm-ci npm ci --prefix "$folder.part" --no-audit --no-fund --ignore-scripts
+    mv "$folder.part" "$folder"
+  fi
+  PACKAGES="$folder/node_modules"
+}

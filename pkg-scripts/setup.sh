@@ -15,7 +15,7 @@ main() {
   rust_parts
   cargo_tool wasm-bindgen wasm-bindgen-cli "$WASM_BINDGEN"
   cargo_tool wasm-pack wasm-pack "$WASM_PACK"
-  npm_packages
+  link_npm_packages
   base_model
 }
 
@@ -72,23 +72,10 @@ cargo_tool() {
     cargo install "$crate" --version "$version" --root "$CACHE/tools" --force
 }
 
-# The packages live in the cache, keyed by the lock file, and the clone holds a link: a change of the lock file or a
-# second clone never disturbs the first.
-npm_packages() {
-  local key folder
-  key="$(hash_of "$SCRIPTS/package-lock.json" "$SCRIPTS/.npmrc" | cut -c1-16)"
-  folder="$CACHE/npm/$key"
-  if [ ! -d "$folder" ]; then
-    say "setup: npm ci"
-    rm -rf "$folder.part"
-    mkdir -p "$folder.part"
-    cp "$SCRIPTS"/{package.json,package-lock.json,.npmrc} "$folder.part/"
-    logged npm-ci npm ci --prefix "$folder.part" --no-audit --no-fund --ignore-scripts
-    mv "$folder.part" "$folder"
-  fi
-  if [ "$(readlink "$ROOT/node_modules" || true)" != "$folder/node_modules" ]; then
-    ln -sfn "$folder/node_modules" "$ROOT/node_modules"
-  fi
+# The clone holds a link to the tools' packages.
+link_npm_packages() {
+  npm_packages "$SCRIPTS"
+  if [ "$(readlink "$ROOT/node_modules" || true)" != "$PACKAGES" ]; then ln -sfn "$PACKAGES" "$ROOT/node_modules"; fi
 }
 
 # The wheel holds the file set of all-MiniLM-L6-v2; the Hub itself is never asked.

@@ -27,12 +27,13 @@ export const TINY = { ...MINILM, model: "/tiny-bert-mean" };
  * broke its security policy or asked any host but its own.
  * @param {import("node:test").TestContext} t
  * @param {object} [options]
+ * @param {string} [options.file] the page, if it is another than the demo
  * @param {Record<string, string>} [options.parameters] the page's address parameters
  * @param {import("playwright-core").BrowserContextOptions} [options.context]
  * @param {(context: import("playwright-core").BrowserContext) => Promise<void>} [options.arrange] runs before the page is opened
  * @param {RegExp} [options.expected] console errors that the test causes on purpose
  */
-export async function openDemo(t, { parameters = TINY, context: contextOptions = {}, arrange = async () => {}, expected } = {}) {
+export async function openDemo(t, { file = "", parameters = TINY, context: contextOptions = {}, arrange = async () => {}, expected } = {}) {
   const mounts = { ...demoMounts(), "/task/": path("page/task") };
   for (const model of ["tiny-bert", "tiny-bert-mean"]) mounts[`/${model}/`] = path(`fixtures/${model}`);
   const server = await serve({ mounts });
@@ -54,7 +55,7 @@ export async function openDemo(t, { parameters = TINY, context: contextOptions =
     await server.close().catch(() => {}); // a test may have closed it already
     assert.deepEqual(problems, []);
   });
-  await page.goto(`${server.origin}/?${new URLSearchParams(parameters)}`);
+  await page.goto(`${server.origin}/${file}?${new URLSearchParams(parameters)}`);
   return new Demo(page, server);
 }
 

@@ -6,3 +6,4 @@ import "./training.test.mjs";
 import "./device.test.mjs";
 import "./adapters.test.mjs";
 import "./offline.test.mjs";
+import "./bench.test.mjs";

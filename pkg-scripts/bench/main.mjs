@@ -1,0 +1,50 @@
+// Measures ia3-web, and its peers where their packages are given, prints what it found and writes target/bench.json.
+// Called by bench.sh.
+//   node main.mjs [--packages FOLDER] [--only NAME,..] [--device webgpu|wasm] [--runs N]
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { folders } from "../folders.mjs";
+import { measureOurs } from "./ours.mjs";
+import { measurePeers, peerJobs } from "./peers.mjs";
+import { peerOverOurs, trainOverForward } from "./ratios.mjs";
+import { ratiosText, rowsText } from "./table.mjs";
+
+const KINDS = ["matmul", "encoder-forward", "encoder-train", "ops"];
+/** Seconds for a row: on a software adapter a peer's training step takes a minute. */
+const BUDGET = 10;
+
+const { values: options } = parseArgs({
+  options: {
+    packages: { type: "string" },
+    only: { type: "string", default: KINDS.join(",") },
+    device: { type: "string", default: "wasm,webgpu" },
+    runs: { type: "string", default: "10" },
+  },
+});
+const devices = options.device.split(",");
+const kinds = KINDS.filter((kind) => options.only.split(",").some((name) => name.startsWith(kind)));
+if (kinds.length === 0) throw new Error(`--only ${options.only} names nothing: choose from ${KINDS.join(", ")}`);
+
+/** Rows of the peers; what failed is told at once. Returns whether all went well. */
+async function addPeers(rows) {
+  let whole = true;
+  const limits = { runs: Number(options.runs), budgetMs: BUDGET * 1000 };
+  for await (const { row, job, error } of measurePeers(options.packages, peerJobs({ devices, kinds }), limits)) {
+    if (row) rows.push(row);
+    else console.error(`${job.library} on ${job.device}: ${job.name} failed: ${error.message}`);
+    whole &&= Boolean(row);
+  }
+  return whole;
+}
+
+const parameters = { device: options.device, only: kinds.join(","), runs: options.runs, budget: String(BUDGET) };
+console.error("measuring ia3-web");
+const { rows, ops } = await measureOurs(parameters);
+if (options.packages && !(await addPeers(rows))) process.exitCode = 1;
+
+const ratios = { trainOverForward: trainOverForward(rows), peerOverOurs: peerOverOurs(rows) };
+writeFileSync(join(folders().out, "bench.json"), `${JSON.stringify({ rows, ops, ratios }, null, 2)}\n`);
+console.log(rowsText(rows));
+console.log(`\n${ratiosText(ratios)}`);

@@ -1,0 +1,29 @@
+// Measures one task of one peer on one device. A page does this once, so that no library disturbs another.
+
+import { countCalls } from "../../../www/src/bench/calls.ts";
+import { Stopwatch } from "../../../www/src/bench/stopwatch.ts";
+
+const LIBRARIES = {
+  tfjs: () => import("./tfjs.mjs"),
+  "jax-js": () => import("./jax-js.mjs"),
+  "onnxruntime-web": () => import("./onnxruntime-web.mjs"),
+};
+
+/**
+ * @returns the stopwatch's figures, and as `answer` a number of the first result, which all peers must agree on
+ */
+export async function measure({ library, device, task, limits }) {
+  countCalls();
+  const { open } = await LIBRARIES[library]();
+  const tasks = await open(device);
+  const { run, repeat } = await tasks[task]();
+  const watch = new Stopwatch(limits, repeat);
+  let answer;
+  while (!watch.enough) {
+    await watch.time(async () => {
+      const found = await run();
+      answer ??= found;
+    });
+  }
+  return { ...watch.figures, answer };
+}
