@@ -27,7 +27,7 @@ pub async fn open(device: &str) -> Result<(Backend, DeviceInfo)> {
         "webgpu" => gpu(Gpu::open().await?, "asked for"),
         "auto" => match Gpu::open().await {
             Ok(found) if found.info().is_fallback => {
-                let name = found.info().description.clone();
+                let name = found.info().name();
                 found.destroy();
                 Ok(cpu(format!("WebGPU is only a software adapter here ({name}), which is slower than WebAssembly")))
             }

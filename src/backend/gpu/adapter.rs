@@ -18,6 +18,15 @@ pub struct DeviceInfo {
     pub limits: BTreeMap<String, f64>,
 }
 
+impl DeviceInfo {
+    /// What to call the device: its description, or where the browser has none, its maker and family.
+    pub fn name(&self) -> String {
+        let known =
+            if self.description.is_empty() { [&*self.vendor, &*self.architecture] } else { [&*self.description, ""] };
+        known.join(" ").trim().to_string()
+    }
+}
+
 /// Opens the fastest adapter there is.
 pub async fn open() -> Result<(wgpu::Device, wgpu::Queue, DeviceInfo)> {
     let unavailable = |reason: String| Error::WebGpuUnavailable { reason };
