@@ -18,9 +18,9 @@ pub use profile::StepTime;
 pub use run::{EndReason, TrainEvent, TrainResult};
 pub use train::Example;
 
-use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, Pooling};
+use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, TaskType};
 use crate::backend::Backend;
-use crate::checkpoint::{HostTensor, ModelConfig, Tokenizer};
+use crate::checkpoint::{HostTensor, Tokenizer};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
@@ -36,6 +36,26 @@ pub enum Task {
     TextClassification,
     /// A vector for each text.
     FeatureExtraction,
+}
+
+/// How the states of a text's tokens become one vector for the head, which decides the file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// L2-normalised mean over the attention mask (sentence-transformers): PEFT's FEATURE_EXTRACTION format on the bare
+    /// encoder, with the head in files of its own.
+    Mean,
+    /// As the family's `...ForSequenceClassification` does it: PEFT's SEQ_CLS format, head included.
+    Pooler,
+}
+
+impl From<Pooling> for TaskType {
+    fn from(pooling: Pooling) -> TaskType {
+        match pooling {
+            Pooling::Mean => TaskType::FeatureExtraction,
+            Pooling::Pooler => TaskType::SeqCls,
+        }
+    }
 }
 
 /// How a session is set up.
@@ -82,17 +102,10 @@ impl Session {
     /// Reads configuration and tokenizer. A device and the weights come after.
     pub fn new(config: &[u8], tokenizer: &[u8], options: SessionOptions) -> Result<Session> {
         check_labels(&options)?;
-        let config = ModelConfig::from_json(config)?;
+        let model = Model::from_json(config, options.pooling.into())?;
         let tokenizer = Tokenizer::from_bytes(tokenizer)?;
-        tokenizer.check(config.vocab_size, config.type_vocab_size)?;
-        let model = Model { config, pooling: options.pooling };
-        let base = Base {
-            model_type: model.config.model_type.clone(),
-            sites: model.sites()?,
-            pooling: options.pooling,
-            hidden: model.config.hidden_size,
-            labels: options.labels.clone(),
-        };
+        tokenizer.check(model.common().vocab_size, model.common().type_vocab_size)?;
+        let base = model.base(options.labels.clone())?;
         Ok(Session {
             model,
             base,
@@ -147,9 +160,8 @@ impl Session {
 
     /// Bytes of the adapters' vectors and heads.
     pub fn adapter_bytes(&self) -> usize {
-        let head = |head: &Head| head.weight.len() + head.bias.len();
         let size = |adapter: &Adapter| {
-            adapter.vectors.values().map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, head)
+            adapter.vectors.values().map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, Head::elements)
         };
         self.adapters.values().map(size).sum::<usize>() * 4
     }
@@ -162,7 +174,7 @@ impl Session {
     /// Makes the forward program for a batch shape of the base model ready, so that the first call does not have to.
     pub async fn warm_up(&mut self, shape: BatchShape) -> Result<()> {
         self.check_loaded()?;
-        let layout = Layout::new(&self.base.sites, &[], None);
+        let layout = Layout::new(&self.base.sites, &[], &[]);
         let key = programs::Key { shape, adapters: 1, layout, output: Output::Embedding };
         let backend = self.backend.as_mut().expect("a loaded session has a device");
         self.programs.get(key, &self.model, backend).await.map(|_| ())
@@ -174,7 +186,7 @@ impl Session {
     }
 
     fn training_plan(&self, shape: BatchShape, adapter: Option<&str>) -> Result<Plan> {
-        let head = Some((self.base.labels.len().max(1), self.base.hidden));
+        let head = self.base.head_sizes();
         let layout = match adapter {
             Some(name) => {
                 let adapter = self.adapter(name)?;
@@ -182,9 +194,12 @@ impl Session {
                     adapter.vectors.contains_key(&(self.base.sites[*index].module.clone(), *place))
                 };
                 let both = (0..self.base.sites.len()).flat_map(|index| [(index, Place::Output), (index, Place::Input)]);
-                Layout::new(&self.base.sites, &both.filter(held).collect::<Vec<_>>(), head)
+                Layout::new(&self.base.sites, &both.filter(held).collect::<Vec<_>>(), &head)
             }
-            None => Layout::new(&self.base.sites, &self.base.settle(&mut AdapterConfig::default())?, head),
+            None => {
+                let places = self.base.settle(&mut AdapterConfig::usual(&self.base.model_type))?;
+                Layout::new(&self.base.sites, &places, &head)
+            }
         };
         crate::train::training_plan(&self.model, shape, &layout, Output::CrossEntropy)
     }

@@ -29,9 +29,9 @@ impl Session {
         self.check_loaded()?;
         self.check_shape(shape)?;
         let plan = self.training_plan(shape, None)?;
-        let text = arbitrary_text(shape.length, self.model.config.vocab_size);
+        let text = arbitrary_text(shape.length, self.model.common().vocab_size);
         let batch = Batch { rows: vec![&text; shape.batch], weight: 1.0 / shape.batch as f32, ..Batch::default() };
-        let inputs = batch.inputs(shape, self.tokenizer.pad_id());
+        let inputs = batch.inputs(shape, self.model.common().padding);
         let zeros = vec![0.0; plan.gradients - 1];
         let table = vec![1.0; plan.gradients - 1];
         let backend = self.backend.as_mut().expect("a loaded session has a device");
@@ -44,7 +44,7 @@ impl Session {
     }
 
     fn check_shape(&self, BatchShape { batch, length }: BatchShape) -> Result<()> {
-        let longest = self.model.config.max_position_embeddings;
+        let longest = self.model.common().longest;
         if batch == 0 || length == 0 || length > longest {
             let reason = format!("is {batch} x {length}: give at least one text of 1 to {longest} tokens");
             return Err(Error::BadOption { option: "shape".into(), reason });

@@ -2,7 +2,7 @@
 
 use crate::support::assert_close;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Session, TrainEvent};
 use ia3_web::train::{ContrastiveLoss, Objective, Schedule, TrainOptions};
 use pollster::block_on;
@@ -43,11 +43,8 @@ fn training_makes_answers_better() {
     for (device, mut session) in sessions(Pooling::Pooler) {
         session.add_adapter("a", Default::default()).unwrap();
         // A random head on a model as narrow as this one needs larger steps than the default.
-        let told = TrainOptions {
-            objective: Some(Objective::CrossEntropy),
-            head_learning_rate: Some(0.1),
-            ..steps(30)
-        };
+        let told =
+            TrainOptions { objective: Some(Objective::CrossEntropy), head_learning_rate: Some(0.1), ..steps(30) };
         train(&mut session, "a", &told);
         let mut accuracy =
             |selection| block_on(session.evaluate(&examples(), selection, Default::default())).unwrap().accuracy;
