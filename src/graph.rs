@@ -28,8 +28,10 @@ pub enum Dtype {
 pub enum Leaf {
     /// A frozen tensor of the base model, by the name the model gives it.
     Weight(String),
-    /// Part of the batch: `ids`, `types`, `mask`, `slots`, `labels`, `weights`.
+    /// Part of the batch, by its name: see [`crate::models::Builder::batch`].
     Batch(&'static str),
+    /// Numbers that follow from the model and the batch shape alone, as the bits of their elements.
+    Constant(Rc<[u32]>),
     /// Adapter vectors and heads, `(adapters, parameters)`: the only thing that is ever trained.
     Table,
 }

@@ -148,6 +148,7 @@ impl Plan {
         match self.homes[id.0].as_ref() {
             Some(Home::Leaf(Leaf::Weight(name))) => name.clone(),
             Some(Home::Leaf(Leaf::Batch(name))) => (*name).to_string(),
+            Some(Home::Leaf(Leaf::Constant(_))) => "constant".into(),
             Some(Home::Leaf(Leaf::Table)) => "table".into(),
             Some(Home::Slot(slot)) => format!("#{slot}"),
             Some(Home::Gradient(offset)) => format!("gradient+{offset}"),

@@ -34,5 +34,5 @@ macro_rules! kernels {
 
 kernels! {
     activation activation_grad add attention columns concat cross_entropy embed head layer_norm linear normalize
-    pair_loss pool rows scale similarity
+    pair_loss pool relative_bias rows scale similarity span_loss
 }

@@ -4,8 +4,8 @@
 
 mod support;
 
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Session};
 use ia3_web::train::{Objective, TrainOptions};
 use pollster::block_on;

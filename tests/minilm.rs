@@ -3,9 +3,9 @@
 
 mod support;
 
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::safetensors::write;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Example, InferOptions, Session, SessionOptions, Task, Text};
 use ia3_web::train::{Objective, Schedule, TrainOptions};
 use pollster::block_on;

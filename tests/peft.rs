@@ -3,9 +3,10 @@
 
 mod support;
 
-use ia3_web::adapter::{Adapter, Base, Missing, Pooling, load as load_adapter, product, weighted_sum};
+use ia3_web::adapter::{Adapter, Base, Head, Missing, TaskType, load as load_adapter, product, weighted_sum};
 use ia3_web::backend::Backend;
 use ia3_web::models::{Model, Output};
+use ia3_web::session::Pooling;
 use std::collections::BTreeMap;
 use support::run::forward;
 use support::*;
@@ -39,21 +40,17 @@ impl Bench {
     /// The base with its own head, where its file has one.
     fn unadapted(&self) -> Adapter {
         let mut base = product(&[], &self.base.sites);
-        if self.base.pooling == Pooling::Pooler {
+        if self.base.task == TaskType::SeqCls {
             let mut found = tensors(&format!("{}/model.safetensors", self.folder));
-            base.head = Some(ia3_web::adapter::Head {
-                weight: found.remove("classifier.weight").unwrap().data,
-                bias: found.remove("classifier.bias").unwrap().data,
-                labels: self.base.labels.clone(),
-                hidden: self.base.hidden,
-            });
+            let mut part = |name: &str| found.remove(name).unwrap().data;
+            base.head = Some(Head::single(&self.base, part("classifier.weight"), part("classifier.bias")));
         }
         base
     }
 
     /// Compares what comes out with an adapter on every device.
     fn check(&mut self, what: &str, adapter: &Adapter, output: Output, expected: &[f32]) {
-        let batch = batch(&self.inputs);
+        let batch = batch(&self.inputs, &self.model);
         for (device, backend) in &mut self.devices {
             let found = forward(backend, &self.model, &self.base, adapter, &batch, output);
             assert_close(&format!("{device} {what}"), &found, expected, TOLERANCE);

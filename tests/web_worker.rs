@@ -9,6 +9,6 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 browser_tests! {
     activation activation_grad add attention columns concat cross_entropy embed head layer_norm linear normalize
-    pair_loss pool rows scale similarity;
+    pair_loss pool relative_bias rows scale similarity span_loss;
     logits loss_and_gradients adamw_steps mean_pooling contrastive_losses
 }

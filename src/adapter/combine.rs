@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::settle::name_all;
-use super::{Adapter, AdapterConfig, Head, Place, Site, places_where};
+use super::{Adapter, AdapterConfig, Head, HeadLayer, Place, Site, places_where};
 use crate::{Error, Result};
 
 /// What an adapter without a vector at some place counts as in a weighted sum.
@@ -69,19 +69,21 @@ fn combine(sources: &[&Adapter], rule: impl Fn(&mut dyn Iterator<Item = Option<f
 fn weighted_head(sources: &[&Adapter], weights: &[f32]) -> Option<Head> {
     let heads: Vec<&Head> = sources.iter().map(|adapter| adapter.head.as_ref()).collect::<Option<_>>()?;
     let first = heads.first()?;
-    if heads.iter().any(|head| head.labels != first.labels || head.hidden != first.hidden) {
+    if heads.iter().any(|head| head.labels != first.labels || head.elements() != first.elements()) {
         return None;
     }
-    let sum = |part: fn(&Head) -> &[f32]| {
-        let element = |i: usize| heads.iter().zip(weights).map(|(head, weight)| weight * part(head)[i]).sum();
-        (0..part(first).len()).map(element).collect()
+    let sum = |layer: usize, part: fn(&HeadLayer) -> &[f32]| {
+        let of = |head: &&Head, i: usize| part(&head.layers[layer])[i];
+        let element = |i: usize| heads.iter().zip(weights).map(|(head, weight)| weight * of(head, i)).sum();
+        (0..part(&first.layers[layer]).len()).map(element).collect()
     };
-    Some(Head {
-        weight: sum(|head| &head.weight),
-        bias: sum(|head| &head.bias),
-        labels: first.labels.clone(),
-        hidden: first.hidden,
-    })
+    let layer = |(at, layer): (usize, &HeadLayer)| HeadLayer {
+        weight: sum(at, |layer| &layer.weight),
+        bias: sum(at, |layer| &layer.bias),
+        module: layer.module.clone(),
+        in_features: layer.in_features,
+    };
+    Some(Head { layers: first.layers.iter().enumerate().map(layer).collect(), labels: first.labels.clone() })
 }
 
 /// The sources' own configuration where all choose the same modules, else one that names the places in full: unions of

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::head::bad;
-use super::targets::CLASSIFIERS;
 use crate::Result;
 use crate::checkpoint::HostTensor;
+
+/// The modules at the end of a task model that hold heads, in every family known here.
+const HEADS: [&str; 4] = ["classifier", "score", "qa_outputs", "pre_classifier"];
 
 /// A vector and the name it had in the file.
 pub(super) struct Vector {
@@ -18,10 +20,8 @@ pub(super) struct Vector {
 pub(super) struct Keys {
     /// By module path.
     pub vectors: BTreeMap<String, Vector>,
-    /// `(labels, hidden)`.
-    pub head_weight: Option<HostTensor>,
-    /// `(labels)`.
-    pub head_bias: Option<HostTensor>,
+    /// Tensors of a head, by path.
+    pub head: BTreeMap<String, HostTensor>,
     /// Names without prefix of tensors that are neither.
     pub others: Vec<String>,
 }
@@ -42,18 +42,12 @@ impl Keys {
                     return Err(bad(format!("'{first}' and '{key}' are for one module: save one adapter a folder")));
                 }
                 keys.vectors.insert(module, Vector { key, tensor });
-                continue;
-            }
-            let slot = match head_parameter(path) {
-                Some("weight") => &mut keys.head_weight,
-                Some("bias") => &mut keys.head_bias,
-                Some(_) | None => {
-                    keys.others.push(path.to_string());
-                    continue;
+            } else if HEADS.iter().any(|head| path.strip_prefix(head).is_some_and(|rest| rest.starts_with('.'))) {
+                if keys.head.insert(unnamed(path), tensor).is_some() {
+                    return Err(bad(format!("'{key}' is the second of its kind: save one adapter a folder")));
                 }
-            };
-            if slot.replace(tensor).is_some() {
-                return Err(bad(format!("'{key}' is the second of its kind: save one adapter a folder")));
+            } else {
+                keys.others.push(path.to_string());
             }
         }
         if keys.vectors.is_empty() {
@@ -70,11 +64,12 @@ fn vector_module(path: &str) -> Option<&str> {
     end.map(|end| &path[..end])
 }
 
-/// `weight` or `bias` of a head.
-fn head_parameter(path: &str) -> Option<&str> {
-    let rest = CLASSIFIERS.iter().find_map(|head| path.strip_prefix(head)?.strip_prefix('.'))?;
-    match rest.strip_prefix("modules_to_save.") {
-        Some(named) => named.split_once('.').map(|(_, parameter)| parameter),
-        None => Some(rest),
+/// The path of a head's tensor without `modules_to_save.<adapter>`.
+fn unnamed(path: &str) -> String {
+    match path.split_once(".modules_to_save.") {
+        Some((module, named)) => {
+            format!("{module}.{}", named.split_once('.').map_or(named, |(_, parameter)| parameter))
+        }
+        None => path.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Adapter, Head, Place, Site, places_where};
+use super::{Adapter, HeadLayer, Place, Site, places_where};
 
 /// One vector's place in the buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,33 +17,40 @@ pub struct LayoutVector {
     pub len: usize,
 }
 
-/// The head's place in the buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The place of one of the head's layers in the buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadLayout {
-    /// First element of the weight, `(labels, hidden)` row by row.
+    /// Path of the layer's module.
+    pub module: String,
+    /// First element of the weight, `(out_features, in_features)` row by row.
     pub weight_offset: usize,
-    /// First element of the bias, `(labels)`.
+    /// First element of the bias, `(out_features)`, right after the weight.
     pub bias_offset: usize,
     /// Rows of the weight.
-    pub labels: usize,
+    pub out_features: usize,
     /// Length of a row.
-    pub hidden: usize,
+    pub in_features: usize,
+    /// There is a bias.
+    pub bias: bool,
 }
+
+/// A layer of a head before it has a place: module, rows, columns, and whether there is a bias.
+pub type HeadSize = (String, usize, usize, bool);
 
 /// The whole buffer: all vectors in order of their sites, then the head. Offsets count f32 elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// The vectors, without gaps, from element 0.
     pub vectors: Vec<LayoutVector>,
-    /// The head, after the vectors.
-    pub head: Option<HeadLayout>,
+    /// The head's layers, after the vectors.
+    pub head: Vec<HeadLayout>,
     /// Elements in all.
     pub len: usize,
 }
 
 impl Layout {
-    /// The layout for `places` (indices into `sites`) in the order given, and a head of `(labels, hidden)`.
-    pub fn new(sites: &[Site], places: &[(usize, Place)], head: Option<(usize, usize)>) -> Layout {
+    /// The layout for `places` (indices into `sites`) in the order given, and a head of these layers.
+    pub fn new(sites: &[Site], places: &[(usize, Place)], head: &[HeadSize]) -> Layout {
         let mut len = 0;
         let mut take = |n: usize| {
             len += n;
@@ -55,12 +62,15 @@ impl Layout {
             LayoutVector { module: site.module.clone(), place: *place, offset: take(len), len }
         });
         let vectors = vectors.collect();
-        let head = head.map(|(labels, hidden)| HeadLayout {
-            weight_offset: take(labels * hidden),
-            bias_offset: take(labels),
-            labels,
-            hidden,
-        });
+        let layer = |(module, out_features, in_features, bias): &HeadSize| HeadLayout {
+            module: module.clone(),
+            weight_offset: take(out_features * in_features),
+            bias_offset: take(if *bias { *out_features } else { 0 }),
+            out_features: *out_features,
+            in_features: *in_features,
+            bias: *bias,
+        };
+        let head = head.iter().map(layer).collect();
         Layout { vectors, head, len }
     }
 
@@ -70,8 +80,16 @@ impl Layout {
         let held: BTreeSet<_> = adapters.iter().flat_map(|adapter| adapter.vectors.keys()).collect();
         let places = places_where(sites, |key| held.contains(key));
         let heads = adapters.iter().filter_map(|adapter| adapter.head.as_ref());
-        let head = heads.max_by_key(|head| head.labels.len()).map(|head| (head.labels.len(), head.hidden));
-        Layout::new(sites, &places, head)
+        let largest = heads.max_by_key(|head| head.labels.len());
+        let size =
+            |layer: &HeadLayer| (layer.module.clone(), layer.out_features(), layer.in_features, !layer.bias.is_empty());
+        let head: Vec<HeadSize> = largest.iter().flat_map(|head| &head.layers).map(size).collect();
+        Layout::new(sites, &places, &head)
+    }
+
+    /// First element of the head.
+    pub fn head_start(&self) -> usize {
+        self.head.first().map_or(self.len, |layer| layer.weight_offset)
     }
 
     /// The adapter as one buffer of `len` elements. Where it has no vector stand ones, where it has no head zeros.
@@ -84,9 +102,9 @@ impl Layout {
                 None => into.fill(1.0),
             }
         }
-        if let (Some(layout), Some(head)) = (&self.head, &adapter.head) {
-            buffer[layout.weight_offset..][..head.weight.len()].copy_from_slice(&head.weight);
-            buffer[layout.bias_offset..][..head.bias.len()].copy_from_slice(&head.bias);
+        for (layout, layer) in self.head.iter().zip(adapter.head.iter().flat_map(|head| &head.layers)) {
+            buffer[layout.weight_offset..][..layer.weight.len()].copy_from_slice(&layer.weight);
+            buffer[layout.bias_offset..][..layer.bias.len()].copy_from_slice(&layer.bias);
         }
         buffer
     }
@@ -98,10 +116,10 @@ impl Layout {
                 vector.copy_from_slice(&buffer[*offset..offset + len]);
             }
         }
-        if let (Some(layout), Some(Head { weight, bias, .. })) = (&self.head, &mut adapter.head) {
-            let (rows, values) = (bias.len(), weight.len());
-            weight.copy_from_slice(&buffer[layout.weight_offset..][..values]);
-            bias.copy_from_slice(&buffer[layout.bias_offset..][..rows]);
+        for (layout, layer) in self.head.iter().zip(adapter.head.iter_mut().flat_map(|head| &mut head.layers)) {
+            let (rows, values) = (layer.bias.len(), layer.weight.len());
+            layer.weight.copy_from_slice(&buffer[layout.weight_offset..][..values]);
+            layer.bias.copy_from_slice(&buffer[layout.bias_offset..][..rows]);
         }
     }
 }

@@ -23,10 +23,10 @@ pub mod targets;
 
 use std::collections::BTreeMap;
 
-pub use base::{Base, Pooling};
+pub use base::{Base, HeadModule};
 pub use combine::{Missing, product, weighted_sum};
 pub use config::{AdapterConfig, Targets, TaskType};
-pub use head::Head;
+pub use head::{Head, HeadLayer};
 pub use layout::{HeadLayout, Layout, LayoutVector};
 pub use peft::{Loaded, load, save};
 pub use settle::settle;

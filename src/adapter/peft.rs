@@ -8,12 +8,12 @@ use super::head::{self, HEAD_CONFIG_FILE, HEAD_FILE, Head, LABELS_FILE, bad, che
 use super::keys::{Keys, Vector};
 use super::settle::name_all;
 use super::targets::{lies_in_saved_module, resolve};
-use super::{Adapter, AdapterConfig, Base, Place, Pooling, Site, TaskType, places_where};
+use super::{Adapter, AdapterConfig, Base, Place, Site, TaskType, places_where};
 use crate::checkpoint::HostTensor;
 use crate::checkpoint::safetensors::{read_all, write};
 use crate::{Error, Result};
 
-/// The vectors, and in SEQ_CLS the head.
+/// The vectors, and the head where it is part of the Hugging Face model.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
 /// An adapter read from files, and what was remarkable about them.
@@ -30,17 +30,17 @@ pub struct Loaded {
 /// Reads what PEFT reads and what it should: keys with the adapter's name left in or without `base_model.model.`, F16
 /// and BF16, an adapter of a task model on the bare encoder and the reverse (paths with and without `bert.`). A vector
 /// that the configuration asks for and the file lacks is ones, with a warning, as is an unexpected key.
-/// The head of a SEQ_CLS file works on the pooler's output: where `base` pools otherwise it is left out, with a warning.
+/// The head of a SEQ_CLS file works on other states than those of FEATURE_EXTRACTION: between these it is left out, with a warning.
 ///
 /// [`Error::AdapterMismatch`] naming the module or both shapes where the adapter is another model's,
 /// [`Error::NoTargetMatch`] where its targets are not in this one, [`Error::BadAdapter`] where files are missing,
-/// malformed, of another method, without the head a SEQ_CLS adapter must have, or with other modules trained whole.
+/// malformed, of another method or task, without the head the task must have, or with other modules trained whole.
 pub fn load(files: &BTreeMap<String, Vec<u8>>, base: &Base) -> Result<Loaded> {
     let folder = Folder::find(files)?;
     let (mut config, mut warnings) = AdapterConfig::from_json(folder.required(CONFIG_FILE)?)?;
-    if let Some(other) = config.task_type.filter(|task| !matches!(task, TaskType::SeqCls | TaskType::FeatureExtraction))
-    {
-        return Err(bad(format!("it is for the task {other:?}: only SEQ_CLS and FEATURE_EXTRACTION can be used")));
+    let pooled = |task| matches!(task, TaskType::SeqCls | TaskType::FeatureExtraction);
+    if let Some(other) = config.task_type.filter(|task| *task != base.task && !(pooled(*task) && pooled(base.task))) {
+        return Err(bad(format!("it is for the task {other:?} and this model is loaded for {:?}", base.task)));
     }
     let tensors = read_all(folder.required(WEIGHTS_FILE)?).map_err(|error| unreadable(WEIGHTS_FILE, error))?;
     let mut keys = Keys::sort(tensors)?;
@@ -86,13 +86,12 @@ pub fn save(adapter: &Adapter, base: &Base) -> Result<BTreeMap<String, Vec<u8>>>
         let tensor = HostTensor::new(shape(place, vector.len()).to_vec(), vector.clone());
         tensors.insert(format!("{}{module}.ia3_l", Keys::PREFIX), tensor);
     }
-    if let Some(module) = base.head_module() {
+    if !base.head_modules().is_empty() {
         let head = adapter.head.as_ref().ok_or(Error::NoHead { adapter: None })?;
-        let named = head.tensors().map(|(name, tensor)| (format!("{}{module}.{name}", Keys::PREFIX), tensor));
-        tensors.extend(named);
+        tensors.extend(head.tensors().into_iter().map(|(path, tensor)| (format!("{}{path}", Keys::PREFIX), tensor)));
     }
     let mut files = BTreeMap::from([(CONFIG_FILE.into(), config.to_json()), (WEIGHTS_FILE.into(), write(&tensors))]);
-    files.extend(adapter.head.iter().flat_map(|head| head.files(base.pooling)));
+    files.extend(adapter.head.iter().flat_map(|head| head.files(base.task)));
     Ok(files)
 }
 
@@ -125,8 +124,8 @@ fn fit(config: &mut AdapterConfig, base: &Base, found: &[(usize, Place)]) -> Res
 
 /// The base's layers under the paths that the file gives them.
 fn as_named_in(keys: &Keys, base: &Base) -> Vec<Site> {
-    let prefixed = !base.prefix().is_empty() && keys.vectors.keys().any(|module| module.starts_with(base.prefix()));
-    let prefix = if prefixed { base.prefix() } else { "" };
+    let prefixed = !base.prefix.is_empty() && keys.vectors.keys().any(|module| module.starts_with(base.prefix));
+    let prefix = if prefixed { base.prefix } else { "" };
     let rename = |site: &Site| Site { module: format!("{prefix}{}", base.bare(&site.module)), ..site.clone() };
     base.sites.iter().map(rename).collect()
 }
@@ -170,26 +169,26 @@ fn read_head(
     folder: &Folder,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Head>> {
-    let classifier = match (keys.head_weight, keys.head_bias) {
-        (Some(weight), Some(bias)) => Some((weight, bias)),
-        (None, None) if config.task_type != Some(TaskType::SeqCls) => None,
-        (weight, _) => {
-            let missing = if weight.is_none() { "weight" } else { "bias" };
-            return Err(bad(format!("{WEIGHTS_FILE} has no '{}classifier.{missing}'", Keys::PREFIX)));
-        }
-    };
     let separate = folder.get(HEAD_FILE).zip(folder.get(HEAD_CONFIG_FILE));
-    match (base.pooling, classifier, separate) {
-        (Pooling::Pooler, Some((weight, bias)), _) => {
-            let labels = folder.get(LABELS_FILE).map(head::read_labels).transpose()?;
-            Head::new(&format!("{}classifier.", Keys::PREFIX), weight, bias, labels, base).map(Some)
+    let mut found = keys.head;
+    if let (TaskType::FeatureExtraction, Some((weights, config))) = (base.task, separate) {
+        return head::read_head(weights, config, base).map(Some);
+    }
+    let own = config.task_type == Some(base.task);
+    if base.head_modules().is_empty() || (found.is_empty() && !own) {
+        if !found.is_empty() || separate.is_some() {
+            warnings.push("left out the head, which works on other states than this model's task gives".into());
         }
-        (Pooling::Mean, _, Some((weights, config))) => head::read_head(weights, config, base).map(Some),
-        (pooling, classifier, separate) => {
-            if classifier.is_some() || separate.is_some() {
-                warnings.push(format!("left out the head, which works on other states than pooling {pooling:?} gives"));
-            }
-            Ok(None)
-        }
+        return Ok(None);
+    }
+    let labels = match base.task {
+        TaskType::QuestionAns => None,
+        _ => folder.get(LABELS_FILE).map(head::read_labels).transpose()?,
+    };
+    let missing = |path: &str| bad(format!("{WEIGHTS_FILE} has no '{}{path}'", Keys::PREFIX));
+    let read = Head::new(Keys::PREFIX, |path| found.remove(path).ok_or_else(|| missing(path)), labels, base)?;
+    match found.keys().next() {
+        Some(path) => Err(bad(format!("it brings a trained '{path}', which the head of this model does not have"))),
+        None => Ok(Some(read)),
     }
 }

@@ -7,12 +7,15 @@ use super::targets::{Matcher, is_all_linear, is_named, resolve, with_defaults};
 use super::{Place, Site};
 use crate::{Error, Result};
 
-/// Names that BERT gives to modules that are not linear layers.
-const OTHERS: [&str; 9] = [
+/// Names that the families give to modules that are not linear layers.
+const OTHERS: [&str; 12] = [
     "LayerNorm",
+    "sa_layer_norm",
+    "output_layer_norm",
     "dropout",
     "activation",
     "intermediate_act_fn",
+    "relative_attention_bias",
     "embeddings",
     "embeddings.word_embeddings",
     "embeddings.position_embeddings",

@@ -9,9 +9,6 @@ use crate::{Error, Result};
 /// How many module names an error shows: a BERT layer has six linear layers.
 const SHOWN: usize = 8;
 
-/// The heads that PEFT adds to `modules_to_save` of a classifier before it looks for targets.
-pub(super) const CLASSIFIERS: [&str; 2] = ["classifier", "score"];
-
 /// The targets of `config` among `sites`, in the order of `sites`, each with the side it scales. `head_modules` are
 /// paths of modules that are trained whole and never scaled, such as `classifier`.
 ///
@@ -85,7 +82,9 @@ pub(super) fn with_defaults(config: &AdapterConfig, model_type: &str) -> Result<
         (None, Some(names)) => Ok(Targets::List(names.iter().map(|name| name.to_string()).collect())),
         (None, None) => Err(Error::BadOption {
             option: option.into(),
-            reason: format!("is needed: PEFT has no default for model_type '{model_type}'"),
+            reason: format!(
+                "is needed: PEFT has no default for model_type '{model_type}': name modules or say \"paper\""
+            ),
         }),
     };
     let targets = field(&config.target_modules, "targetModules", defaults.map(|pair| pair.0))?;
@@ -103,7 +102,8 @@ struct Protected<'a> {
 
 impl<'a> Protected<'a> {
     fn new(config: &'a AdapterConfig, head_modules: &[&'a str]) -> Result<Self> {
-        let automatic = if config.task_type == Some(TaskType::SeqCls) { &CLASSIFIERS[..] } else { &[] };
+        // For other tasks PEFT appends them only after it has looked for targets.
+        let automatic = if config.task_type == Some(TaskType::SeqCls) { TaskType::SeqCls.heads() } else { &[] };
         let saved = config.modules_to_save.iter().flatten().map(String::as_str);
         let names = saved.chain(automatic.iter().copied()).chain(head_modules.iter().copied());
         let is_plain = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || c == '_');

@@ -3,7 +3,7 @@
 use super::{Clock, Data, Inputs, StepResult, TrainState};
 use crate::checkpoint::HostTensor;
 use crate::error::{Error, Result};
-use crate::graph::{Id, Leaf};
+use crate::graph::{Dtype, Id, Leaf, Value};
 use crate::plan::{Home, Plan, Step};
 use crate::train::AdamW;
 use candle_core::{Device, Tensor};
@@ -77,7 +77,7 @@ impl Cpu {
         let mut values: Vec<Option<Tensor>> = vec![None; plan.values.len()];
         for (at, value) in plan.values.iter().enumerate() {
             values[at] = match &value.leaf {
-                Some(leaf) => self.leaf(leaf, &value.shape, inputs, table)?,
+                Some(leaf) => self.leaf(leaf, value, inputs, table)?,
                 None => None,
             };
         }
@@ -105,8 +105,13 @@ impl Cpu {
     }
 
     /// The tensor a leaf stands for; None for a batch leaf that this plan's live nodes do not read.
-    fn leaf(&self, leaf: &Leaf, shape: &[usize], inputs: &Inputs, table: &[f32]) -> Result<Option<Tensor>> {
+    fn leaf(&self, leaf: &Leaf, value: &Value, inputs: &Inputs, table: &[f32]) -> Result<Option<Tensor>> {
+        let shape = value.shape.as_slice();
         Ok(match leaf {
+            Leaf::Constant(bits) => Some(match value.dtype {
+                Dtype::U32 => Tensor::from_slice(bits, shape, &Device::Cpu)?,
+                Dtype::F32 => Tensor::from_slice(bytemuck::cast_slice::<u32, f32>(bits), shape, &Device::Cpu)?,
+            }),
             Leaf::Weight(name) => self.weights.get(name).cloned(),
             Leaf::Table => Some(Tensor::from_slice(table, shape, &Device::Cpu)?),
             Leaf::Batch(name) => match inputs.iter().find(|(found, _)| found == name) {

@@ -1,6 +1,6 @@
 //! The files of a base model: weights, configuration and tokenizer. Every byte of them is untrusted.
 
-pub mod config;
+pub mod fields;
 pub mod header;
 pub mod safetensors;
 pub mod stream;
@@ -8,10 +8,10 @@ mod template;
 pub mod tokenizer;
 mod tokenizer_file;
 
-pub use config::{HiddenAct, ModelConfig};
+pub use fields::{Fields, HiddenAct};
 pub use header::Header;
 pub use stream::StreamReader;
-pub use tokenizer::{Encoding, Tokenizer};
+pub use tokenizer::{Encoding, Source, Tokenizer};
 
 /// A tensor in ordinary memory, row by row, whatever number format its file used.
 #[derive(Debug, Clone, PartialEq)]

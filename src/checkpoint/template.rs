@@ -21,6 +21,7 @@ pub(super) struct PostProcessor {
     special_tokens: Option<BTreeMap<String, SpecialToken>>,
     cls: Option<(String, u32)>,
     sep: Option<(String, u32)>,
+    processors: Option<Vec<PostProcessor>>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +48,15 @@ enum Piece {
     Sequence { text: Text, type_id: u32 },
 }
 
+/// What a template makes.
+#[derive(Default)]
+pub(super) struct Row {
+    pub ids: Vec<u32>,
+    pub type_ids: Vec<u32>,
+    /// Text (0 or 1) and token of it; None for special tokens.
+    pub sources: Vec<Option<(usize, usize)>>,
+}
+
 /// The row for one text and the row for a pair.
 pub(super) struct Template {
     single: Vec<Piece>,
@@ -54,11 +64,23 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// From the file's section. BERT's models were trained with special tokens, so a file that adds none is refused;
-    /// that also keeps every row from being empty.
+    /// From the file's section; without one, as GPT-2 has it, a row is its texts.
     pub fn new(section: Option<PostProcessor>) -> Result<Template> {
+        let template = match section {
+            Some(section) => Template::read(section)?,
+            None => Template::plain(),
+        };
+        template.check()?;
+        Ok(template)
+    }
+
+    fn plain() -> Template {
         let sequence = |text, type_id| Piece::Sequence { text, type_id };
-        let section = section.ok_or_else(|| bad("it has no post_processor".into()))?;
+        Template { single: vec![sequence(Text::A, 0)], pair: vec![sequence(Text::A, 0), sequence(Text::B, 0)] }
+    }
+
+    fn read(section: PostProcessor) -> Result<Template> {
+        let sequence = |text, type_id| Piece::Sequence { text, type_id };
         let kind = section.kind.clone();
         let template = match (kind.as_str(), section) {
             ("BertProcessing", PostProcessor { cls: Some((_, cls)), sep: Some((_, sep)), .. }) => {
@@ -68,16 +90,32 @@ impl Template {
                 pair.extend([sequence(Text::B, 1), special(sep, 1)]);
                 Template { single: head(), pair }
             }
+            ("RobertaProcessing", PostProcessor { cls: Some((_, cls)), sep: Some((_, sep)), .. }) => {
+                let special = |id| Piece::Special { ids: vec![id], type_id: 0 };
+                let head = || vec![special(cls), sequence(Text::A, 0), special(sep)];
+                let mut pair = head();
+                pair.extend([special(sep), sequence(Text::B, 0), special(sep)]);
+                Template { single: head(), pair }
+            }
+            // Changes offsets only, which are trimmed where they are used.
+            ("ByteLevel", _) => Template::plain(),
+            ("Sequence", PostProcessor { processors: Some(processors), .. }) => {
+                let mut adding = processors.into_iter().filter(|processor| processor.kind != "ByteLevel");
+                match (adding.next(), adding.next()) {
+                    (None, _) => Template::plain(),
+                    (Some(one), None) if one.kind != "Sequence" => Template::read(one)?,
+                    (Some(_), _) => return Err(bad("post_processor Sequence adds special tokens twice".into())),
+                }
+            }
             (
                 "TemplateProcessing",
                 PostProcessor { single: Some(single), pair: Some(pair), special_tokens: Some(tokens), .. },
             ) => Template { single: pieces(single, &tokens)?, pair: pieces(pair, &tokens)? },
-            (kind @ ("BertProcessing" | "TemplateProcessing"), _) => {
+            (kind @ ("BertProcessing" | "RobertaProcessing" | "TemplateProcessing" | "Sequence"), _) => {
                 return Err(bad(format!("its {kind} lacks a field")));
             }
             (kind, _) => return Err(bad(format!("post_processor {kind} is not supported"))),
         };
-        template.check()?;
         Ok(template)
     }
 
@@ -87,19 +125,20 @@ impl Template {
         row.iter().map(|piece| if let Piece::Special { ids, .. } = piece { ids.len() } else { 0 }).sum()
     }
 
-    /// Token ids and token type ids of the whole row.
-    pub fn row(&self, first: &[u32], second: Option<&[u32]>) -> (Vec<u32>, Vec<u32>) {
-        let (mut ids, mut type_ids) = (Vec::new(), Vec::new());
+    /// Token ids and token type ids of the whole row, and which of the first and second text's tokens each one is.
+    pub fn row(&self, first: &[u32], second: Option<&[u32]>) -> Row {
+        let mut row = Row::default();
         for piece in if second.is_some() { &self.pair } else { &self.single } {
-            let (part, type_id) = match piece {
-                Piece::Special { ids, type_id } => (ids.as_slice(), type_id),
-                Piece::Sequence { text: Text::A, type_id } => (first, type_id),
-                Piece::Sequence { text: Text::B, type_id } => (second.unwrap_or_default(), type_id),
+            let (part, type_id, text) = match piece {
+                Piece::Special { ids, type_id } => (ids.as_slice(), type_id, None),
+                Piece::Sequence { text: Text::A, type_id } => (first, type_id, Some(0)),
+                Piece::Sequence { text: Text::B, type_id } => (second.unwrap_or_default(), type_id, Some(1)),
             };
-            ids.extend_from_slice(part);
-            type_ids.resize(ids.len(), *type_id);
+            row.ids.extend_from_slice(part);
+            row.type_ids.resize(row.ids.len(), *type_id);
+            row.sources.extend((0..part.len()).map(|at| text.map(|text| (text, at))));
         }
-        (ids, type_ids)
+        row
     }
 
     /// Each text once, in rows of bounded length.
@@ -111,9 +150,6 @@ impl Template {
             if [Text::A, Text::B].iter().any(|text| count(*text) != usize::from(texts.contains(text))) {
                 return Err(bad("its template must name $A once, and in a pair $B once".into()));
             }
-        }
-        if self.added(false).min(self.added(true)) == 0 {
-            return Err(bad("its template adds no special tokens".into()));
         }
         if self.added(false).max(self.added(true)) > MAX_SPECIAL {
             return Err(bad(format!("its template adds more than {MAX_SPECIAL} special tokens")));

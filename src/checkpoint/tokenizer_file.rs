@@ -3,8 +3,11 @@
 //! The tokenizers crate is given only what passed here: much of what a hostile file can ask of it panics.
 
 use serde::Deserialize;
+use serde_json::Value;
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
+use tokenizers::normalizers::NormalizerWrapper;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::{AddedToken, AddedVocabulary, Model, NormalizedString, Normalizer};
 
 use super::template::{PostProcessor, Template};
@@ -16,36 +19,59 @@ const MAX_ADDED_TOKENS: usize = 10_000;
 /// Splitting a word costs the square of its length; BERT's own bound is 100 characters.
 const MAX_WORD_CHARS: usize = 1_000;
 const MAX_PREFIX: usize = 16;
+/// Parts in a sequence, and sequences in each other.
+const MAX_PARTS: usize = 32;
 
-/// What text passes through, in this order, but for the pre-tokenizer, which is always BERT's.
+const MODELS: [&str; 3] = ["WordPiece", "BPE", "Unigram"];
+const NORMALIZERS: [&str; 12] = [
+    "BertNormalizer",
+    "Lowercase",
+    "NFC",
+    "NFD",
+    "NFKC",
+    "NFKD",
+    "Nmt",
+    "Precompiled",
+    "Prepend",
+    "Replace",
+    "Strip",
+    "StripAccents",
+];
+const PRE_TOKENIZERS: [&str; 8] =
+    ["BertPreTokenizer", "ByteLevel", "Digits", "Metaspace", "Punctuation", "Split", "Whitespace", "WhitespaceSplit"];
+
+/// What text passes through, in this order.
 pub(super) struct Parts {
-    pub normalizer: Option<BertNormalizer>,
+    pub normalizer: Option<NormalizerWrapper>,
     pub added: AddedVocabulary,
-    pub model: WordPiece,
+    pub pre_tokenizer: Option<PreTokenizerWrapper>,
+    pub model: ModelWrapper,
     pub template: Template,
 }
 
 #[derive(Deserialize)]
-struct Kind {
+struct ModelKind {
     #[serde(rename = "type")]
     kind: Option<String>,
+    dropout: Option<f32>,
 }
 
 /// Which parts the file asks for; read before their contents, so that errors name the part and not a field of it.
 #[derive(Deserialize)]
 struct Kinds {
-    normalizer: Option<Kind>,
-    pre_tokenizer: Option<Kind>,
-    model: Kind,
+    normalizer: Option<Value>,
+    pre_tokenizer: Option<Value>,
+    model: ModelKind,
 }
 
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
     added_tokens: Vec<FileToken>,
-    normalizer: Option<BertNormalizer>,
+    normalizer: Option<NormalizerWrapper>,
+    pre_tokenizer: Option<PreTokenizerWrapper>,
     post_processor: Option<PostProcessor>,
-    model: WordPiece,
+    model: ModelWrapper,
 }
 
 #[derive(Deserialize)]
@@ -66,20 +92,30 @@ impl Parts {
             return Err(bad(format!("it has {} bytes, more than any tokenizer", bytes.len())));
         }
         let kinds: Kinds = serde_json::from_slice(bytes).map_err(unreadable)?;
-        supported("model", Some(kinds.model), &["WordPiece"])?;
-        supported("normalizer", kinds.normalizer, &["BertNormalizer", "none"])?;
-        supported("pre_tokenizer", kinds.pre_tokenizer, &["BertPreTokenizer"])?;
+        supported("model", kinds.model.kind.as_deref(), &MODELS)?;
+        if kinds.model.dropout.is_some_and(|dropout| dropout > 0.0) {
+            return Err(bad("its model splits words at random (dropout): save it without".into()));
+        }
+        all_supported("normalizer", kinds.normalizer.as_ref(), &NORMALIZERS, 0)?;
+        all_supported("pre_tokenizer", kinds.pre_tokenizer.as_ref(), &PRE_TOKENIZERS, 0)?;
 
-        let File { added_tokens, normalizer, post_processor, model } =
+        let File { added_tokens, normalizer, pre_tokenizer, post_processor, model } =
             serde_json::from_slice(bytes).map_err(unreadable)?;
-        check_model(&model)?;
+        match (&model, &pre_tokenizer) {
+            (ModelWrapper::WordPiece(model), _) => check_word_piece(model)?,
+            (_, Some(_)) => {}
+            // Whole texts as one word would cost the square of their length.
+            (_, None) => {
+                return Err(bad("its pre_tokenizer is none: one that splits texts into words is needed".into()));
+            }
+        }
         let template = Template::new(post_processor)?;
         let added = added_vocabulary(added_tokens, &model, normalizer.as_ref())?;
-        Ok(Parts { normalizer, added, model, template })
+        Ok(Parts { normalizer, added, pre_tokenizer, model, template })
     }
 }
 
-fn check_model(model: &WordPiece) -> Result<()> {
+fn check_word_piece(model: &WordPiece) -> Result<()> {
     if model.token_to_id(&model.unk_token).is_none() {
         return Err(bad("its vocabulary lacks its own unk_token".into()));
     }
@@ -94,8 +130,8 @@ fn check_model(model: &WordPiece) -> Result<()> {
 
 fn added_vocabulary(
     tokens: Vec<FileToken>,
-    model: &WordPiece,
-    normalizer: Option<&BertNormalizer>,
+    model: &ModelWrapper,
+    normalizer: Option<&NormalizerWrapper>,
 ) -> Result<AddedVocabulary> {
     if tokens.len() > MAX_ADDED_TOKENS {
         return Err(bad(format!("it has more than {MAX_ADDED_TOKENS} added tokens")));
@@ -127,9 +163,25 @@ fn added_vocabulary(
     }
 }
 
-fn supported(part: &str, found: Option<Kind>, supported: &[&str]) -> Result<()> {
-    let kind = found.map_or("none".into(), |kind| kind.kind.unwrap_or("without type".into()));
-    if supported.contains(&kind.as_str()) {
+/// A part that may be absent, or a sequence of parts.
+fn all_supported(part: &str, found: Option<&Value>, kinds: &[&str], depth: usize) -> Result<()> {
+    let Some(found) = found.filter(|found| !found.is_null()) else { return Ok(()) };
+    let kind = found.get("type").and_then(Value::as_str);
+    if kind != Some("Sequence") {
+        return supported(part, kind, kinds);
+    }
+    let parts = ["normalizers", "pretokenizers"].iter().find_map(|name| found.get(name)?.as_array());
+    match parts {
+        Some(parts) if parts.len() <= MAX_PARTS && depth < MAX_PARTS => {
+            parts.iter().try_for_each(|found| all_supported(part, Some(found), kinds, depth + 1))
+        }
+        Some(_) | None => Err(bad(format!("its {part} is a sequence of no or too many parts"))),
+    }
+}
+
+fn supported(part: &str, found: Option<&str>, supported: &[&str]) -> Result<()> {
+    let kind = found.unwrap_or("without type");
+    if supported.contains(&kind) {
         Ok(())
     } else {
         Err(bad(format!("its {part} is {kind}; supported: {}", supported.join(", "))))

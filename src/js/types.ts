@@ -13,7 +13,7 @@ export type Task = "text-classification" | "feature-extraction";
 
 /**
  * How token states become one vector per text: `mean` over the attention mask, then L2-normalised (sentence-transformers),
- * or the tanh `pooler` over the first token (transformers' `BertForSequenceClassification`).
+ * or `pooler`, as transformers' `...ForSequenceClassification` of the family does it (BERT: tanh of a layer over the first token).
  */
 export type Pooling = "mean" | "pooler";
 
@@ -130,7 +130,10 @@ export interface DeviceInfo {
 
 /** Options of `model.addAdapter`; what is left out takes PEFT's value for the model type. */
 export interface AdapterOptions {
-  /** Modules that get a vector: suffixes of module names, a regular expression for whole names, or `"all-linear"`. */
+  /**
+   * Modules that get a vector: suffixes of module names, a regular expression for whole names, `"all-linear"`, or `"paper"` for keys,
+   * values and the input of the second feed-forward layer.
+   */
   targetModules?: string | readonly string[];
   /** Those targets whose *input* is scaled. A list must be a subset of `targetModules`. */
   feedforwardModules?: string | readonly string[];

@@ -1,63 +1,118 @@
 //! BERT (Devlin et al. 2018), as Hugging Face's `modeling_bert.py` computes it.
 
 use super::layers::Builder;
-use crate::checkpoint::{HiddenAct, ModelConfig};
+use super::{Common, Family, Padding};
+use crate::adapter::HeadModule;
+use crate::checkpoint::Fields;
+use crate::checkpoint::fields::check_heads;
 use crate::error::Result;
 use crate::graph::Id;
-use crate::ops::{Activation, ActivationKind, Attention, Embed, Pool, PoolKind};
+use crate::ops::{ActivationKind, Attention, Pool, PoolKind};
 
-/// Token states `(B S, H)` of the last layer.
-pub fn encoder(b: &mut Builder, config: &ModelConfig) -> Result<Id> {
-    let mut x = embeddings(b, config)?;
-    for layer in 0..config.num_hidden_layers {
-        x = block(b, config, x, &format!("encoder.layer.{layer}"))?;
+/// A BERT's numbers, with Hugging Face's field names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bert {
+    pub common: Common,
+    pub num_hidden_layers: usize,
+    pub num_attention_heads: usize,
+    pub intermediate_size: usize,
+    pub max_position_embeddings: usize,
+    pub type_vocab_size: usize,
+    pub layer_norm_eps: f64,
+    pub hidden_act: ActivationKind,
+}
+
+impl Bert {
+    /// Sizes must be there; what BERT's own configuration class defaults may be absent.
+    pub fn read(fields: &Fields) -> Result<Bert> {
+        fields.only("position_embedding_type", "absolute")?;
+        fields.must_be("is_decoder", false)?;
+        let vocab_size = fields.size("vocab_size", 1 << 24, None)?;
+        let type_vocab_size = fields.size("type_vocab_size", 1 << 10, Some(2))?;
+        let max_position_embeddings = fields.size("max_position_embeddings", 1 << 20, None)?;
+        let bert = Bert {
+            num_hidden_layers: fields.size("num_hidden_layers", 1 << 10, None)?,
+            num_attention_heads: fields.size("num_attention_heads", 1 << 10, None)?,
+            intermediate_size: fields.size("intermediate_size", 1 << 18, None)?,
+            max_position_embeddings,
+            type_vocab_size,
+            layer_norm_eps: fields.epsilon("layer_norm_eps", 1e-12)?,
+            hidden_act: fields.activation("hidden_act", "gelu")?.into(),
+            common: Common {
+                hidden_size: fields.size("hidden_size", 1 << 16, None)?,
+                vocab_size,
+                type_vocab_size: Some(type_vocab_size),
+                longest: max_position_embeddings,
+                padding: Padding::from_zero(fields.token_id("pad_token_id", vocab_size, 0)?),
+                labels: fields.labels()?,
+                prefix: "bert.",
+            },
+        };
+        check_heads("hidden_size", bert.common.hidden_size, bert.num_attention_heads)?;
+        Ok(bert)
     }
-    Ok(x)
+
+    fn embeddings(&self, b: &mut Builder) -> Result<Id> {
+        let tables = [
+            ("ids", "embeddings.word_embeddings", self.common.vocab_size),
+            ("positions", "embeddings.position_embeddings", self.max_position_embeddings),
+            ("types", "embeddings.token_type_embeddings", self.type_vocab_size),
+        ];
+        let sum = b.embed(&tables, self.common.hidden_size)?;
+        b.layer_norm(sum, "embeddings.LayerNorm", self.layer_norm_eps)
+    }
+
+    fn block(&self, b: &mut Builder, x: Id, name: &str) -> Result<Id> {
+        let attended = self.attention(b, x, &format!("{name}.attention"))?;
+        let sum = b.add(x, attended)?;
+        let x = b.layer_norm(sum, &format!("{name}.attention.output.LayerNorm"), self.layer_norm_eps)?;
+        let wide = b.linear(x, &format!("{name}.intermediate.dense"), self.intermediate_size)?;
+        let wide = b.activation(wide, self.hidden_act)?;
+        let narrow = b.linear(wide, &format!("{name}.output.dense"), self.common.hidden_size)?;
+        let sum = b.add(x, narrow)?;
+        b.layer_norm(sum, &format!("{name}.output.LayerNorm"), self.layer_norm_eps)
+    }
+
+    fn attention(&self, b: &mut Builder, x: Id, name: &str) -> Result<Id> {
+        let hidden = self.common.hidden_size;
+        let parts = ["query", "key", "value"].map(|part| format!("{name}.self.{part}"));
+        let qkv = b.linears(x, &parts.each_ref().map(|part| (part.as_str(), hidden)))?;
+        let mask = b.batch("mask");
+        let context = b.graph.one(Attention::full(self.num_attention_heads, hidden), &[qkv, mask])?;
+        b.linear(context, &format!("{name}.output.dense"), hidden)
+    }
 }
 
-/// The pooler's vector of each text, `(B, H)`: tanh of a linear of the first token's state.
-pub fn pooler(b: &mut Builder, config: &ModelConfig, states: Id) -> Result<Id> {
-    let mask = b.batch("mask");
-    let first = b.graph.one(Pool(PoolKind::First), &[states, mask])?;
-    let y = b.linear(first, "pooler.dense", config.hidden_size)?;
-    b.graph.one(Activation { kind: ActivationKind::Tanh, scale: None }, &[y])
-}
+impl Family for Bert {
+    fn common(&self) -> &Common {
+        &self.common
+    }
 
-fn embeddings(b: &mut Builder, config: &ModelConfig) -> Result<Id> {
-    let hidden = config.hidden_size;
-    let (ids, types) = (b.batch("ids"), b.batch("types"));
-    let words = b.weight("embeddings.word_embeddings.weight", vec![config.vocab_size, hidden]);
-    let positions = b.weight("embeddings.position_embeddings.weight", vec![config.max_position_embeddings, hidden]);
-    let kinds = b.weight("embeddings.token_type_embeddings.weight", vec![config.type_vocab_size, hidden]);
-    let sum = b.graph.one(Embed, &[ids, types, words, positions, kinds])?;
-    b.layer_norm(sum, "embeddings.LayerNorm", config.layer_norm_eps)
-}
+    fn states(&self, b: &mut Builder) -> Result<Id> {
+        let mut x = self.embeddings(b)?;
+        for layer in 0..self.num_hidden_layers {
+            x = self.block(b, x, &format!("encoder.layer.{layer}"))?;
+        }
+        Ok(x)
+    }
 
-fn block(b: &mut Builder, config: &ModelConfig, x: Id, name: &str) -> Result<Id> {
-    let attended = attention(b, config, x, &format!("{name}.attention"))?;
-    let sum = b.add(x, attended)?;
-    let x = b.layer_norm(sum, &format!("{name}.attention.output.LayerNorm"), config.layer_norm_eps)?;
-    let wide = b.linear(x, &format!("{name}.intermediate.dense"), config.intermediate_size)?;
-    let wide = b.graph.one(Activation { kind: activation(config.hidden_act), scale: None }, &[wide])?;
-    let narrow = b.linear(wide, &format!("{name}.output.dense"), config.hidden_size)?;
-    let sum = b.add(x, narrow)?;
-    b.layer_norm(sum, &format!("{name}.output.LayerNorm"), config.layer_norm_eps)
-}
+    /// tanh of a linear of the first token's state.
+    fn pooler(&self, b: &mut Builder, states: Id) -> Result<Option<Id>> {
+        let mask = b.batch("mask");
+        let first = b.graph.one(Pool(PoolKind::First), &[states, mask])?;
+        let y = b.linear(first, "pooler.dense", self.common.hidden_size)?;
+        b.activation(y, ActivationKind::Tanh).map(Some)
+    }
 
-fn attention(b: &mut Builder, config: &ModelConfig, x: Id, name: &str) -> Result<Id> {
-    let parts = ["query", "key", "value"].map(|part| format!("{name}.self.{part}"));
-    let qkv = b.linears(x, &parts.each_ref().map(String::as_str), config.hidden_size)?;
-    let head_size = config.hidden_size / config.num_attention_heads;
-    let op = Attention { heads: config.num_attention_heads, scale: 1.0 / (head_size as f32).sqrt() };
-    let mask = b.batch("mask");
-    let context = b.graph.one(op, &[qkv, mask])?;
-    b.linear(context, &format!("{name}.output.dense"), config.hidden_size)
-}
+    fn pooled(&self, b: &mut Builder, states: Id) -> Result<Id> {
+        Ok(self.pooler(b, states)?.expect("BERT has a pooler"))
+    }
 
-fn activation(name: HiddenAct) -> ActivationKind {
-    match name {
-        HiddenAct::Gelu => ActivationKind::Gelu,
-        HiddenAct::GeluTanh => ActivationKind::GeluTanh,
-        HiddenAct::Relu => ActivationKind::Relu,
+    fn head(&self) -> Vec<HeadModule> {
+        vec![HeadModule::last("classifier", self.common.hidden_size)]
+    }
+
+    fn logits(&self, b: &mut Builder, pooled: Id) -> Result<Id> {
+        b.head(pooled, "classifier")
     }
 }

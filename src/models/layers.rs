@@ -1,9 +1,10 @@
-//! The layers model files are written with. `linear` is the one place where adapters meet a model.
+//! The layers model files are written with. `linears` is the one place where adapters meet a model.
 
 use crate::adapter::{Layout, Place, Site};
+use crate::checkpoint::HiddenAct;
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
-use crate::ops::{Add, Concat, Head, LayerNorm, Linear, Rows, Scale};
+use crate::ops::{Activation, ActivationKind, Add, Concat, Embed, Head, LayerNorm, Linear, Rows, Scale};
 
 /// Size of a batch: every text is padded to `length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +15,24 @@ pub struct BatchShape {
     pub length: usize,
 }
 
+/// A frozen tensor that a graph reads: one of the model's file, or several packed along the first dimension.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weight {
+    /// Name of its leaf: the parts' names, joined by `+`.
+    pub leaf: String,
+    /// Name in the file, without what a task model puts before it, and shape of each part.
+    pub parts: Vec<(String, Shape)>,
+}
+
+impl Weight {
+    /// Shape of the whole.
+    pub fn shape(&self) -> Shape {
+        let mut shape = self.parts[0].1.clone();
+        shape[0] = self.parts.iter().map(|(_, part)| part[0]).sum();
+        shape
+    }
+}
+
 /// A graph in the making, for one batch shape and one arrangement of adapter vectors.
 pub struct Builder<'a> {
     /// The graph so far.
@@ -22,6 +41,8 @@ pub struct Builder<'a> {
     pub shape: BatchShape,
     /// Every layer an adapter could hook into, in model order.
     pub sites: Vec<Site>,
+    /// Every weight the graph reads.
+    pub weights: Vec<Weight>,
     prefix: &'a str,
     layout: &'a Layout,
     adapters: usize,
@@ -30,48 +51,74 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// `prefix` comes before every module name ("bert." where a task model wraps the encoder); the table has `adapters` rows.
     pub fn new(shape: BatchShape, layout: &'a Layout, adapters: usize, prefix: &'a str) -> Self {
-        Builder { graph: Graph::default(), shape, sites: Vec::new(), prefix, layout, adapters }
+        Builder { graph: Graph::default(), shape, sites: Vec::new(), weights: Vec::new(), prefix, layout, adapters }
     }
 
-    /// A part of the batch: `u32 (B, S)`, `f32 (B, S)` or, for `slots`, `labels` and `weights`, one element a row.
+    /// A part of the batch: one element a token, `(B, S)`, one a row, `(B)`, or one for each end of a span, `(B, 2)`.
     pub fn batch(&mut self, name: &'static str) -> Id {
         let BatchShape { batch, length } = self.shape;
         let (shape, dtype) = match name {
-            "ids" | "types" => (vec![batch, length], Dtype::U32),
-            "mask" => (vec![batch, length], Dtype::F32),
+            "ids" | "types" | "positions" | "token_labels" => (vec![batch, length], Dtype::U32),
+            "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
             "weights" => (vec![batch], Dtype::F32),
             "slots" | "labels" => (vec![batch], Dtype::U32),
+            "spans" => (vec![batch, 2], Dtype::U32),
+            "span_weights" => (vec![batch, 2], Dtype::F32),
             other => panic!("a batch has no part '{other}'"),
         };
         self.graph.leaf(Leaf::Batch(name), shape, dtype)
     }
 
-    /// A frozen tensor. A name may join several with `+`: they are packed along the first dimension.
+    /// A frozen tensor of the model's file.
     pub fn weight(&mut self, name: &str, shape: Shape) -> Id {
-        self.graph.leaf(Leaf::Weight(name.into()), shape, Dtype::F32)
+        self.packed(vec![(name.into(), shape)])
+    }
+
+    fn packed(&mut self, parts: Vec<(String, Shape)>) -> Id {
+        let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
+        let weight = Weight { leaf: names.join("+"), parts };
+        let id = self.graph.leaf(Leaf::Weight(weight.leaf.clone()), weight.shape(), Dtype::F32);
+        if !self.weights.contains(&weight) {
+            self.weights.push(weight);
+        }
+        id
+    }
+
+    /// The sum of one row of each table, chosen by its part of the batch: `(B S, columns)`. A table is a module's name and rows.
+    pub fn embed(&mut self, tables: &[(&'static str, &str, usize)], columns: usize) -> Result<Id> {
+        let mut inputs = Vec::with_capacity(2 * tables.len());
+        for (ids, module, rows) in tables {
+            inputs.push(self.batch(ids));
+            inputs.push(self.weight(&format!("{module}.weight"), vec![*rows, columns]));
+        }
+        self.graph.one(Embed, &inputs)
     }
 
     /// `x wᵀ + b` of the module's `weight (out, in)` and `bias (out)`, with the adapter's scales.
     pub fn linear(&mut self, x: Id, module: &str, out_features: usize) -> Result<Id> {
-        self.linears(x, &[module], out_features)
+        self.linears(x, &[(module, out_features)])
     }
 
     /// Several linears of one input, side by side: one packed matmul wherever no adapter scales the input of a part.
-    pub fn linears(&mut self, x: Id, modules: &[&str], out_features: usize) -> Result<Id> {
+    pub fn linears(&mut self, x: Id, modules: &[(&str, usize)]) -> Result<Id> {
         let in_features = self.graph.shape(x)[1];
-        for module in modules {
-            self.sites.push(Site { module: format!("{}{module}", self.prefix), in_features, out_features });
+        for (module, out_features) in modules {
+            let module = format!("{}{module}", self.prefix);
+            self.sites.push(Site { module, in_features, out_features: *out_features });
         }
         let linear = Linear { flipped: false, bias: true, addend: false };
-        let join = |kind: &str| modules.iter().map(|module| format!("{module}.{kind}")).collect::<Vec<_>>().join("+");
-        let weight = self.weight(&join("weight"), vec![modules.len() * out_features, in_features]);
-        let bias = self.weight(&join("bias"), vec![modules.len() * out_features]);
-        if modules.iter().all(|module| self.offset(module, Place::Input).is_none()) {
+        let parts = |kind: &str, shape: &dyn Fn(usize) -> Shape| {
+            modules.iter().map(|(module, out)| (format!("{module}.{kind}"), shape(*out))).collect::<Vec<_>>()
+        };
+        let weight = self.packed(parts("weight", &|out| vec![out, in_features]));
+        let bias = self.packed(parts("bias", &|out| vec![out]));
+        if modules.iter().all(|(module, _)| self.offset(module, Place::Input).is_none()) {
             let y = self.graph.one(linear, &[x, weight, bias])?;
-            return self.scale_outputs(y, modules, out_features);
+            return self.scale_outputs(y, modules);
         }
         let mut whole = None;
-        for (at, module) in modules.iter().enumerate() {
+        let mut start = 0;
+        for part @ (module, out_features) in modules {
             let input = match self.offset(module, Place::Input) {
                 Some(offset) => self.scale(x, Scale { start: 0, len: in_features, offset })?,
                 None => x,
@@ -79,11 +126,12 @@ impl<'a> Builder<'a> {
             let y = if modules.len() == 1 {
                 self.graph.one(linear, &[input, weight, bias])?
             } else {
-                let rows = Rows { start: at * out_features, len: out_features };
+                let rows = Rows { start, len: *out_features };
                 let (weight, bias) = (self.graph.one(rows, &[weight])?, self.graph.one(rows, &[bias])?);
                 self.graph.one(linear, &[input, weight, bias])?
             };
-            let y = self.scale_outputs(y, &[module], out_features)?;
+            start += out_features;
+            let y = self.scale_outputs(y, &[*part])?;
             whole = Some(match whole {
                 Some(left) => self.graph.one(Concat, &[left, y])?,
                 None => y,
@@ -105,26 +153,34 @@ impl<'a> Builder<'a> {
         self.graph.one(Add, &[a, b])
     }
 
-    /// The logits of the adapters' heads, one adapter a row.
-    pub fn head(&mut self, x: Id) -> Result<Id> {
-        let head = self.layout.head.as_ref().expect("logits are asked for only with a head in the layout");
-        let op = Head { offset: head.weight_offset, labels: head.labels };
+    /// `f(x)`.
+    pub fn activation(&mut self, x: Id, kind: ActivationKind) -> Result<Id> {
+        self.graph.one(Activation { kind, scale: None }, &[x])
+    }
+
+    /// One layer of the adapters' heads, one adapter a batch row.
+    pub fn head(&mut self, x: Id, module: &str) -> Result<Id> {
+        let found = self.layout.head.iter().find(|layer| layer.module == module);
+        let layer = found.expect("logits are asked for only with a head in the layout");
+        let op = Head { offset: layer.weight_offset, labels: layer.out_features, bias: layer.bias };
         let (table, slots) = (self.table(), self.batch("slots"));
         self.graph.one(op, &[x, table, slots])
     }
 
     /// Scales each module's columns; vectors that follow one another in the table share one op.
-    fn scale_outputs(&mut self, mut y: Id, modules: &[&str], out_features: usize) -> Result<Id> {
+    fn scale_outputs(&mut self, mut y: Id, modules: &[(&str, usize)]) -> Result<Id> {
         let mut pending: Option<Scale> = None;
-        for (at, module) in modules.iter().enumerate() {
+        let mut start = 0;
+        for (module, out_features) in modules {
+            let first = start;
+            start += out_features;
             let Some(offset) = self.offset(module, Place::Output) else { continue };
-            let start = at * out_features;
             match &mut pending {
-                Some(scale) if scale.start + scale.len == start && scale.offset + scale.len == offset => {
+                Some(scale) if scale.start + scale.len == first && scale.offset + scale.len == offset => {
                     scale.len += out_features;
                 }
                 _ => {
-                    if let Some(scale) = pending.replace(Scale { start, len: out_features, offset }) {
+                    if let Some(scale) = pending.replace(Scale { start: first, len: *out_features, offset }) {
                         y = self.scale(y, scale)?;
                     }
                 }
@@ -152,5 +208,16 @@ impl<'a> Builder<'a> {
             .iter()
             .find(|vector| vector.module == full && vector.place == place)
             .map(|vector| vector.offset)
+    }
+}
+
+impl From<HiddenAct> for ActivationKind {
+    fn from(name: HiddenAct) -> Self {
+        match name {
+            HiddenAct::Gelu => ActivationKind::Gelu,
+            HiddenAct::GeluTanh => ActivationKind::GeluTanh,
+            HiddenAct::Relu => ActivationKind::Relu,
+            HiddenAct::Silu => ActivationKind::Silu,
+        }
     }
 }

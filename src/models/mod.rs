@@ -1,63 +1,172 @@
-//! Model families: each file writes one family's forward graph, once, for every batch shape and device.
+//! Model families: each file has one family's configuration and its forward graph, written once for every batch shape and device.
 
 mod bert;
+mod distilbert;
 mod layers;
+mod mpnet;
+mod padding;
+mod relative;
+mod roberta;
 
-pub use layers::{BatchShape, Builder};
+pub use layers::{BatchShape, Builder, Weight};
+pub use padding::Padding;
 
-use crate::adapter::{Layout, Pooling, Site};
-use crate::checkpoint::ModelConfig;
-use crate::error::Result;
+use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};
+use crate::checkpoint::Fields;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Id};
-use crate::ops::{CrossEntropy, Normalize, PairLoss, PairLossKind, Pool, PoolKind, Similarity};
+use crate::ops::{CrossEntropy, Normalize, PairLoss, PairLossKind, Pool, PoolKind, Similarity, SpanLoss};
+use std::fmt::Debug;
+use std::rc::Rc;
+
+/// Reads the configuration of a family.
+type Read = fn(&Fields) -> Result<Rc<dyn Family>>;
+
+/// Values of `model_type` that can be loaded.
+const FAMILIES: &[(&str, Read)] = &[
+    ("bert", |fields| Ok(Rc::new(bert::Bert::read(fields)?))),
+    ("roberta", |fields| Ok(Rc::new(roberta::Roberta::read(fields)?))),
+    ("xlm-roberta", |fields| Ok(Rc::new(roberta::Roberta::read(fields)?))),
+    ("distilbert", |fields| Ok(Rc::new(distilbert::DistilBert::read(fields)?))),
+    ("mpnet", |fields| Ok(Rc::new(mpnet::MpNet::read(fields)?))),
+];
+
+/// Values of `model_type` that can be loaded.
+pub fn supported() -> Vec<String> {
+    FAMILIES.iter().map(|(name, _)| (*name).to_string()).collect()
+}
+
+/// What every family says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Common {
+    /// Length of a token's state.
+    pub hidden_size: usize,
+    /// Token ids are below this.
+    pub vocab_size: usize,
+    /// Token type ids are below this; None where the model reads no types.
+    pub type_vocab_size: Option<usize>,
+    /// Longest input in tokens.
+    pub longest: usize,
+    /// What fills short rows, and how positions are counted.
+    pub padding: Padding,
+    /// Names of the classes in order, where the file has them.
+    pub labels: Option<Vec<String>>,
+    /// What task models put before the module names of the bare model: Hugging Face's `base_model_prefix` and a dot.
+    pub prefix: &'static str,
+}
+
+/// A model family with the numbers of one model.
+pub trait Family: Debug {
+    /// What every family says of itself.
+    fn common(&self) -> &Common;
+
+    /// Token states of the last layer, `(B S, H)`.
+    fn states(&self, b: &mut Builder) -> Result<Id>;
+
+    /// The bare model's own pooler, `(B, H)`, where it has one: its layer may be targeted although only some heads read it.
+    fn pooler(&self, b: &mut Builder, states: Id) -> Result<Option<Id>>;
+
+    /// The vector that the head of SEQ_CLS reads, `(B, H)`.
+    fn pooled(&self, b: &mut Builder, states: Id) -> Result<Id>;
+
+    /// The layers of the head of SEQ_CLS, in the order of the data flow.
+    fn head(&self) -> Vec<HeadModule>;
+
+    /// The logits of that head, `(B, labels)`.
+    fn logits(&self, b: &mut Builder, pooled: Id) -> Result<Id>;
+}
 
 /// What a graph computes at its end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Output {
     /// One vector per text, `(B, H)`.
     Embedding,
-    /// Logits, `(B, labels)`.
+    /// Logits: of a text's class `(B, labels)`, or one row a token, `(B S, labels)`.
     Logits,
-    /// Cross-entropy of the logits against `labels`, `(1)`.
+    /// The task's loss against the labels of the batch, `(1)`.
     CrossEntropy,
     /// A contrastive loss of the embeddings against `labels`, `(1)`.
     Contrastive(PairLossKind),
 }
 
-/// A base model's architecture: its configuration and how texts become vectors.
+/// A base model's architecture, and what it is used for.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// The checked `config.json`.
-    pub config: ModelConfig,
-    /// How token states become one vector.
-    pub pooling: Pooling,
+    /// The checked `model_type`.
+    pub model_type: String,
+    /// The family, with the numbers of the checked `config.json`.
+    pub family: Rc<dyn Family>,
+    /// PEFT's task, which decides the head.
+    pub task: TaskType,
 }
 
 impl Model {
-    /// What comes before module names in the task model: transformers wraps the encoder as `bert` when it adds a head.
+    /// Reads `config.json`. [`Error::UnsupportedModel`] for an unknown architecture, [`Error::BadConfig`] naming the field
+    /// that is missing, out of range or asks for what is not supported, [`Error::BadOption`] for a task the family has not.
+    pub fn from_json(config: &[u8], task: TaskType) -> Result<Model> {
+        let fields = Fields::from_json(config)?;
+        let model_type = fields.text("model_type", None)?;
+        let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == model_type) else {
+            return Err(Error::UnsupportedModel { model_type, supported: supported() });
+        };
+        Ok(Model { family: read(&fields)?, model_type, task })
+    }
+
+    /// What every family says of itself.
+    pub fn common(&self) -> &Common {
+        self.family.common()
+    }
+
+    /// What comes before module names: transformers wraps the bare model where it adds a head.
     pub fn prefix(&self) -> &'static str {
-        match self.pooling {
-            Pooling::Mean => "",
-            Pooling::Pooler => "bert.",
+        if self.task == TaskType::FeatureExtraction { "" } else { self.common().prefix }
+    }
+
+    /// A tensor's name without what task models put before it.
+    pub fn bare<'a>(&self, tensor: &'a str) -> &'a str {
+        tensor.strip_prefix(self.common().prefix).unwrap_or(tensor)
+    }
+
+    /// The head's layers, in the order of the data flow.
+    pub fn head(&self) -> Vec<HeadModule> {
+        let hidden = self.common().hidden_size;
+        match self.task {
+            TaskType::FeatureExtraction => vec![HeadModule::last("head", hidden)],
+            TaskType::SeqCls => self.family.head(),
+            TaskType::TokenCls => vec![HeadModule::last("classifier", hidden)],
+            TaskType::QuestionAns => vec![HeadModule::last("qa_outputs", hidden)],
+            TaskType::CausalLm | TaskType::Seq2SeqLm => Vec::new(),
         }
+    }
+
+    /// What adapters see of this model in a session with these classes.
+    pub fn base(&self, labels: Vec<String>) -> Result<Base> {
+        Ok(Base {
+            model_type: self.model_type.clone(),
+            prefix: self.common().prefix,
+            sites: self.sites()?,
+            task: self.task,
+            head: self.head(),
+            labels,
+        })
     }
 
     /// The graph for one batch shape, with a table of `adapters` rows laid out as `layout`; and its output.
     pub fn graph(&self, shape: BatchShape, layout: &Layout, adapters: usize, output: Output) -> Result<(Graph, Id)> {
         let mut b = Builder::new(shape, layout, adapters, self.prefix());
-        let embedding = self.embedding(&mut b)?;
+        let states = self.family.states(&mut b)?;
         let end = match output {
-            Output::Embedding => embedding,
-            Output::Logits => b.head(embedding)?,
+            Output::Embedding => self.embedding(&mut b, states)?,
+            Output::Logits => self.logits(&mut b, states)?,
             Output::CrossEntropy => {
-                let logits = b.head(embedding)?;
-                let (labels, weights) = (b.batch("labels"), b.batch("weights"));
-                b.graph.one(CrossEntropy, &[logits, labels, weights])?
+                let logits = self.logits(&mut b, states)?;
+                self.loss(&mut b, logits)?
             }
             Output::Contrastive(kind) => {
-                let unit = match self.pooling {
-                    Pooling::Mean => embedding,
-                    Pooling::Pooler => b.graph.one(Normalize, &[embedding])?,
+                let embedding = self.embedding(&mut b, states)?;
+                let unit = match self.task {
+                    TaskType::SeqCls => b.graph.one(Normalize, &[embedding])?,
+                    _ => embedding,
                 };
                 let similarity = b.graph.one(Similarity, &[unit])?;
                 let (labels, weights) = (b.batch("labels"), b.batch("weights"));
@@ -69,23 +178,67 @@ impl Model {
 
     /// Every layer an adapter could hook into, in model order, under its name in the task model.
     pub fn sites(&self) -> Result<Vec<Site>> {
-        let layout = Layout::new(&[], &[], None);
-        let mut b = Builder::new(BatchShape { batch: 1, length: 1 }, &layout, 1, self.prefix());
-        let states = bert::encoder(&mut b, &self.config)?;
-        // A bare encoder has the pooler's module too, so PEFT's adapters may target it, though nothing here runs it.
-        bert::pooler(&mut b, &self.config, states)?;
-        Ok(b.sites)
+        Ok(self.skeleton(true)?.0)
     }
 
-    fn embedding(&self, b: &mut Builder) -> Result<Id> {
-        let states = bert::encoder(b, &self.config)?;
-        match self.pooling {
-            Pooling::Mean => {
-                let mask = b.batch("mask");
-                let mean = b.graph.one(Pool(PoolKind::Mean), &[states, mask])?;
-                b.graph.one(Normalize, &[mean])
+    /// Every frozen tensor the graphs read.
+    pub fn weights(&self) -> Result<Vec<Weight>> {
+        Ok(self.skeleton(false)?.1)
+    }
+
+    /// Sites and weights, those of a pooler that nothing here runs among them if `whole`.
+    fn skeleton(&self, whole: bool) -> Result<(Vec<Site>, Vec<Weight>)> {
+        let layout = Layout::new(&[], &[], &[]);
+        let mut b = Builder::new(BatchShape { batch: 1, length: 1 }, &layout, 1, self.prefix());
+        let states = self.family.states(&mut b)?;
+        match self.task {
+            TaskType::SeqCls => drop(self.family.pooled(&mut b, states)?),
+            TaskType::FeatureExtraction if whole => drop(self.family.pooler(&mut b, states)?),
+            _ => {}
+        }
+        Ok((b.sites, b.weights))
+    }
+
+    /// One vector per text: what the head reads, or where it reads tokens the normalised mean of their states.
+    fn embedding(&self, b: &mut Builder, states: Id) -> Result<Id> {
+        if self.task == TaskType::SeqCls {
+            return self.family.pooled(b, states);
+        }
+        let mask = b.batch("mask");
+        let mean = b.graph.one(Pool(PoolKind::Mean), &[states, mask])?;
+        b.graph.one(Normalize, &[mean])
+    }
+
+    fn logits(&self, b: &mut Builder, states: Id) -> Result<Id> {
+        match self.task {
+            TaskType::FeatureExtraction => {
+                let embedding = self.embedding(b, states)?;
+                b.head(embedding, "head")
             }
-            Pooling::Pooler => bert::pooler(b, &self.config, states),
+            TaskType::SeqCls => {
+                let pooled = self.family.pooled(b, states)?;
+                self.family.logits(b, pooled)
+            }
+            TaskType::TokenCls => b.head(states, "classifier"),
+            TaskType::QuestionAns => b.head(states, "qa_outputs"),
+            TaskType::CausalLm | TaskType::Seq2SeqLm => unreachable!("language models are not built yet"),
+        }
+    }
+
+    fn loss(&self, b: &mut Builder, logits: Id) -> Result<Id> {
+        match self.task {
+            TaskType::TokenCls => {
+                let (labels, weights) = (b.batch("token_labels"), b.batch("token_weights"));
+                b.graph.one(CrossEntropy, &[logits, labels, weights])
+            }
+            TaskType::QuestionAns => {
+                let (spans, weights) = (b.batch("spans"), b.batch("span_weights"));
+                b.graph.one(SpanLoss, &[logits, spans, weights])
+            }
+            _ => {
+                let (labels, weights) = (b.batch("labels"), b.batch("weights"));
+                b.graph.one(CrossEntropy, &[logits, labels, weights])
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum ActivationKind {
     Relu,
     /// `tanh(x)`.
     Tanh,
+    /// `x σ(x)` (`silu`, `swish`).
+    Silu,
 }
 
 /// Inputs `x (N, C)`, and with a scale also `table (A, P)` and `slots (B)`: `y = f(x) ⊙ l`.
@@ -45,6 +47,7 @@ impl ActivationKind {
             ActivationKind::GeluTanh => 0.5 * x * (1.0 + tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x))),
             ActivationKind::Relu => x.max(0.0),
             ActivationKind::Tanh => tanh(x),
+            ActivationKind::Silu => x / (1.0 + exp(-x)),
         }
     }
 
@@ -60,6 +63,10 @@ impl ActivationKind {
             }
             ActivationKind::Relu => f32::from(x > 0.0),
             ActivationKind::Tanh => 1.0 - tanh(x) * tanh(x),
+            ActivationKind::Silu => {
+                let share = 1.0 / (1.0 + exp(-x));
+                share * (1.0 + x * (1.0 - share))
+            }
         }
     }
 
@@ -73,7 +80,7 @@ impl ActivationKind {
                 }
             };
         }
-        each!(Gelu, GeluTanh, Relu, Tanh)
+        each!(Gelu, GeluTanh, Relu, Tanh, Silu)
     }
 }
 

@@ -5,7 +5,7 @@
 @group(0) @binding(2) var<storage, read> slots: array<u32>; // (rows / rows_a_slot), read only if scaled
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // (rows, columns)
 
-override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh
+override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh, 4 silu
 override scaled: bool = false;
 override rows: u32 = 4u;
 override columns: u32 = 16u;
@@ -32,7 +32,8 @@ fn value(v: f32) -> f32 {
         case 0u: { return 0.5 * v * (1.0 + erf(v * 0.70710677)); }
         case 1u: { return 0.5 * v * (1.0 + tanh_of(0.7978846 * (v + 0.044715 * v * v * v))); }
         case 2u: { return max(v, 0.0); }
-        default: { return tanh_of(v); }
+        case 3u: { return tanh_of(v); }
+        default: { return v / (1.0 + exp(min(-v, 80.0))); }
     }
 }
 

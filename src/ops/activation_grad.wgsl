@@ -4,7 +4,7 @@
 @group(0) @binding(1) var<storage, read> x: array<f32>; // (count)
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>; // (count)
 
-override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh
+override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh, 4 silu
 override count: u32 = 64u;
 
 // Absolute error below 3e-7: Abramowitz and Stegun 7.1.26.
@@ -31,9 +31,13 @@ fn slope(v: f32) -> f32 {
             return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * 0.7978846 * (1.0 + 0.134145 * v * v);
         }
         case 2u: { return select(0.0, 1.0, v > 0.0); }
-        default: {
+        case 3u: {
             let t = tanh_of(v);
             return 1.0 - t * t;
+        }
+        default: {
+            let share = 1.0 / (1.0 + exp(min(-v, 80.0)));
+            return share * (1.0 + v * (1.0 - share));
         }
     }
 }

@@ -1,54 +1,113 @@
-// context = softmax(scale q kᵀ, padding masked) v, head by head, and the log of each softmax's denominator.
+// context = softmax(scale q kᵀ + bias, padding masked) v, head by head, and the log of each softmax's denominator.
 // An invocation computes four queries of one head and up to 32 of the head's columns, eight keys at a time,
 // with the running softmax of FlashAttention (arXiv 2205.14135); it keeps everything in registers and needs no barrier.
+// Several query heads may share a head of keys and values. Where one projection made all three, bindings 0 and 1 are the same.
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>; // (batch, length, 3, heads, head)
-@group(0) @binding(1) var<storage, read> mask: array<f32>; // (batch, length), 1 attends
-@group(0) @binding(2) var<storage, read_write> context: array<vec4<f32>>; // (batch, length, heads, head)
-@group(0) @binding(3) var<storage, read_write> lse: array<f32>; // (batch, heads, length)
+@group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>; // (batch, length, query_row), queries first
+@group(0) @binding(1) var<storage, read> keyvalues: array<vec4<f32>>; // (batch, keys, key_row), keys from key_start, values from value_start
+@group(0) @binding(2) var<storage, read> mask: array<f32>; // (batch, keys), 1 attends
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // (heads, length, keys), read only if biased
+@group(0) @binding(4) var<storage, read_write> context: array<vec4<f32>>; // (batch, length, heads, head)
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>; // (batch, heads, length)
 
 override batch: u32 = 1u;
-override length: u32 = 4u;
+override length: u32 = 4u; // queries a text
+override keys: u32 = 4u; // keys a text
 override heads: u32 = 1u;
+override key_heads: u32 = 1u; // divides heads
 override head: u32 = 1u; // head size in vec4
 override part: u32 = 1u; // vec4 columns of a head that one invocation computes, at most 8; divides head
+override query_row: u32 = 3u; // in vec4, as the three below
+override key_row: u32 = 3u;
+override key_start: u32 = 1u;
+override value_start: u32 = 2u;
 override scale: f32 = 1.0;
+override biased: bool = false;
+override causal: bool = false; // a query sees only keys up to its own place
+override window: u32 = 0u; // and, if not 0, only the last so many of them
+override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
 
 const MASKED = -1e30;
+const EXCLUDED = -3e38;
 
-// What does not change within an invocation: first token of the text, first vec4 of the head in a row.
+// What does not change within an invocation: head, first query and first key of the text, first vec4 of the head in their rows.
 struct Place {
-    text: u32,
-    token: u32,
+    head: u32,
+    query: u32,
+    key: u32,
     column: u32,
+    key_column: u32,
 }
 
-// Four tokens of queries (0), keys (1) or values (2): column t holds one vec4 of token start + t.
-fn tokens(place: Place, which: u32, start: u32, i: u32) -> mat4x4<f32> {
-    let row = 3u * heads * head;
-    let at = place.token * row + which * heads * head + place.column + i;
+// Four queries: column t holds one vec4 of query start + t.
+fn four_queries(place: Place, start: u32, i: u32) -> mat4x4<f32> {
+    let at = place.query * query_row + place.column + i;
     let last = length - 1u;
     return mat4x4(
-        qkv[at + min(start, last) * row],
-        qkv[at + min(start + 1u, last) * row],
-        qkv[at + min(start + 2u, last) * row],
-        qkv[at + min(start + 3u, last) * row],
+        queries[at + min(start, last) * query_row],
+        queries[at + min(start + 1u, last) * query_row],
+        queries[at + min(start + 2u, last) * query_row],
+        queries[at + min(start + 3u, last) * query_row],
+    );
+}
+
+// The same of keys or values.
+fn four_keys(place: Place, which: u32, start: u32, i: u32) -> mat4x4<f32> {
+    let at = place.key * key_row + which + place.key_column + i;
+    let last = keys - 1u;
+    return mat4x4(
+        keyvalues[at + min(start, last) * key_row],
+        keyvalues[at + min(start + 1u, last) * key_row],
+        keyvalues[at + min(start + 2u, last) * key_row],
+        keyvalues[at + min(start + 3u, last) * key_row],
     );
 }
 
 // 1 for keys that attend, 0 for padding, -1 behind the end.
 fn key_mask(place: Place, key: u32) -> vec4<f32> {
-    let keys = vec4(key) + vec4(0u, 1u, 2u, 3u);
-    let at = vec4(place.token) + min(keys, vec4(length - 1u));
-    return select(vec4(-1.0), vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]), keys < vec4(length));
+    let own = vec4(key) + vec4(0u, 1u, 2u, 3u);
+    let at = vec4(place.key) + min(own, vec4(keys - 1u));
+    return select(vec4(-1.0), vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]), own < vec4(keys));
 }
 
-fn masked(score: vec4<f32>, live: vec4<f32>) -> vec4<f32> {
-    return select(select(vec4(-3e38), vec4(MASKED), live == vec4(0.0)), score * scale, live > vec4(0.0));
+fn four_biases(place: Place, query: u32, key: u32) -> vec4<f32> {
+    let at = vec4((place.head * length + min(query, length - 1u)) * keys) + min(vec4(key) + vec4(0u, 1u, 2u, 3u), vec4(keys - 1u));
+    return vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
 }
 
-fn masked_scores(scores: mat4x4<f32>, live: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4(masked(scores[0], live), masked(scores[1], live), masked(scores[2], live), masked(scores[3], live));
+// The built-in tanh may overflow.
+fn tanh_of(v: vec4<f32>) -> vec4<f32> {
+    let e = exp(-2.0 * abs(v));
+    return sign(v) * (1.0 - e) / (1.0 + e);
+}
+
+// Scores of one query and four keys.
+fn masked(place: Place, product: vec4<f32>, live: vec4<f32>, query: u32, key: u32) -> vec4<f32> {
+    var score = product * scale;
+    if (biased) {
+        score += four_biases(place, query, key);
+    }
+    if (cap > 0.0) {
+        score = cap * tanh_of(score / cap);
+    }
+    score = select(select(vec4(EXCLUDED), vec4(MASKED), live == vec4(0.0)), score, live > vec4(0.0));
+    if (causal) {
+        let own = vec4(key) + vec4(0u, 1u, 2u, 3u);
+        score = select(score, vec4(EXCLUDED), own > vec4(query));
+        if (window > 0u) {
+            score = select(score, vec4(EXCLUDED), own + vec4(window) <= vec4(query));
+        }
+    }
+    return score;
+}
+
+fn masked_scores(place: Place, scores: mat4x4<f32>, live: vec4<f32>, query: u32, key: u32) -> mat4x4<f32> {
+    return mat4x4(
+        masked(place, scores[0], live, query, key),
+        masked(place, scores[1], live, query + 1u, key),
+        masked(place, scores[2], live, query + 2u, key),
+        masked(place, scores[3], live, query + 3u, key),
+    );
 }
 
 fn largest(v: vec4<f32>) -> f32 {
@@ -70,7 +129,7 @@ fn scaled(m: mat4x4<f32>, by: vec4<f32>) -> mat4x4<f32> {
 fn store(place: Place, query: u32, i: u32, values: mat4x4<f32>) {
     for (var t = 0u; t < 4u; t++) {
         if (query + t < length) {
-            context[(place.token + query + t) * heads * head + place.column + i] = values[t];
+            context[(place.query + query + t) * heads * head + place.column + i] = values[t];
         }
     }
 }
@@ -90,7 +149,9 @@ fn main(
     let query = at % blocks * 4u;
     let first = at / blocks % parts * part;
     let text_head = at / blocks / parts;
-    let place = Place(text_head / heads, text_head / heads * length, text_head % heads * head);
+    let own_head = text_head % heads;
+    let text = text_head / heads;
+    let place = Place(own_head, text * length, text * keys, own_head * head, own_head / (heads / key_heads) * head);
 
     var o0 = mat4x4<f32>();
     var o1 = mat4x4<f32>();
@@ -100,18 +161,26 @@ fn main(
     var o5 = mat4x4<f32>();
     var o6 = mat4x4<f32>();
     var o7 = mat4x4<f32>();
-    var top = vec4(-3e38);
+    var top = vec4(EXCLUDED);
     var denominator = vec4(0.0);
-    for (var key = 0u; key < length; key += 8u) {
+    var key = 0u;
+    var end = keys;
+    if (causal) {
+        end = min(keys, query + 4u);
+        if (window > 0u && query >= window) {
+            key = (query + 1u - window) / 8u * 8u;
+        }
+    }
+    for (; key < end; key += 8u) {
         var near = mat4x4<f32>();
         var far = mat4x4<f32>();
         for (var i = 0u; i < head; i++) {
-            let queries = tokens(place, 0u, query, i);
-            near += transpose(tokens(place, 1u, key, i)) * queries;
-            far += transpose(tokens(place, 1u, key + 4u, i)) * queries;
+            let asked = four_queries(place, query, i);
+            near += transpose(four_keys(place, key_start, key, i)) * asked;
+            far += transpose(four_keys(place, key_start, key + 4u, i)) * asked;
         }
-        near = masked_scores(near, key_mask(place, key));
-        far = masked_scores(far, key_mask(place, key + 4u));
+        near = masked_scores(place, near, key_mask(place, key), query, key);
+        far = masked_scores(place, far, key_mask(place, key + 4u), query, key + 4u);
         let tops = vec4(
             largest(max(near[0], far[0])),
             largest(max(near[1], far[1])),
@@ -134,14 +203,14 @@ fn main(
         near = exponentials(near, top);
         far = exponentials(far, top);
         denominator += vec4(sum(near[0] + far[0]), sum(near[1] + far[1]), sum(near[2] + far[2]), sum(near[3] + far[3]));
-        o0 += tokens(place, 2u, key, first) * near + tokens(place, 2u, key + 4u, first) * far;
-        if (part > 1u) { o1 += tokens(place, 2u, key, first + 1u) * near + tokens(place, 2u, key + 4u, first + 1u) * far; }
-        if (part > 2u) { o2 += tokens(place, 2u, key, first + 2u) * near + tokens(place, 2u, key + 4u, first + 2u) * far; }
-        if (part > 3u) { o3 += tokens(place, 2u, key, first + 3u) * near + tokens(place, 2u, key + 4u, first + 3u) * far; }
-        if (part > 4u) { o4 += tokens(place, 2u, key, first + 4u) * near + tokens(place, 2u, key + 4u, first + 4u) * far; }
-        if (part > 5u) { o5 += tokens(place, 2u, key, first + 5u) * near + tokens(place, 2u, key + 4u, first + 5u) * far; }
-        if (part > 6u) { o6 += tokens(place, 2u, key, first + 6u) * near + tokens(place, 2u, key + 4u, first + 6u) * far; }
-        if (part > 7u) { o7 += tokens(place, 2u, key, first + 7u) * near + tokens(place, 2u, key + 4u, first + 7u) * far; }
+        o0 += four_keys(place, value_start, key, first) * near + four_keys(place, value_start, key + 4u, first) * far;
+        if (part > 1u) { o1 += four_keys(place, value_start, key, first + 1u) * near + four_keys(place, value_start, key + 4u, first + 1u) * far; }
+        if (part > 2u) { o2 += four_keys(place, value_start, key, first + 2u) * near + four_keys(place, value_start, key + 4u, first + 2u) * far; }
+        if (part > 3u) { o3 += four_keys(place, value_start, key, first + 3u) * near + four_keys(place, value_start, key + 4u, first + 3u) * far; }
+        if (part > 4u) { o4 += four_keys(place, value_start, key, first + 4u) * near + four_keys(place, value_start, key + 4u, first + 4u) * far; }
+        if (part > 5u) { o5 += four_keys(place, value_start, key, first + 5u) * near + four_keys(place, value_start, key + 4u, first + 5u) * far; }
+        if (part > 6u) { o6 += four_keys(place, value_start, key, first + 6u) * near + four_keys(place, value_start, key + 4u, first + 6u) * far; }
+        if (part > 7u) { o7 += four_keys(place, value_start, key, first + 7u) * near + four_keys(place, value_start, key + 4u, first + 7u) * far; }
     }
     let share = 1.0 / denominator;
     store(place, query, first, scaled(o0, share));

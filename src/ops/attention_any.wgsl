@@ -1,24 +1,50 @@
 // Attention for heads whose size is no multiple of four. An invocation computes one query of one head, and sums up in its output.
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>; // (batch, length, 3, heads, head)
-@group(0) @binding(1) var<storage, read> mask: array<f32>; // (batch, length), 1 attends
-@group(0) @binding(2) var<storage, read_write> context: array<f32>; // (batch, length, heads, head)
-@group(0) @binding(3) var<storage, read_write> lse: array<f32>; // (batch, heads, length)
+@group(0) @binding(0) var<storage, read> queries: array<f32>; // (batch, length, query_row), queries first
+@group(0) @binding(1) var<storage, read> keyvalues: array<f32>; // (batch, keys, key_row), keys from key_start, values from value_start
+@group(0) @binding(2) var<storage, read> mask: array<f32>; // (batch, keys), 1 attends
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // (heads, length, keys), read only if biased
+@group(0) @binding(4) var<storage, read_write> context: array<f32>; // (batch, length, heads, head)
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>; // (batch, heads, length)
 
 override batch: u32 = 1u;
-override length: u32 = 4u;
+override length: u32 = 4u; // queries a text
+override keys: u32 = 4u; // keys a text
 override heads: u32 = 1u;
+override key_heads: u32 = 1u; // divides heads
 override head: u32 = 3u; // head size
+override query_row: u32 = 9u;
+override key_row: u32 = 9u;
+override key_start: u32 = 3u;
+override value_start: u32 = 6u;
 override scale: f32 = 1.0;
+override biased: bool = false;
+override causal: bool = false; // a query sees only keys up to its own place
+override window: u32 = 0u; // and, if not 0, only the last so many of them
+override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
 
 const MASKED = -1e30;
 
-fn score(query: u32, key: u32, token: u32) -> f32 {
+// The built-in tanh may overflow.
+fn tanh_of(v: f32) -> f32 {
+    let e = exp(-2.0 * abs(v));
+    return sign(v) * (1.0 - e) / (1.0 + e);
+}
+
+// Score of query and key that start at these elements; `pair` is the place of their bias.
+fn score(query: u32, key: u32, pair: u32, attends: bool) -> f32 {
     var sum = 0.0;
     for (var i = 0u; i < head; i++) {
-        sum += qkv[query + i] * qkv[key + i];
+        sum += queries[query + i] * keyvalues[key + i];
     }
-    return select(MASKED, sum * scale, mask[token] > 0.0);
+    sum *= scale;
+    if (biased) {
+        sum += bias[pair];
+    }
+    if (cap > 0.0) {
+        sum = cap * tanh_of(sum / cap);
+    }
+    return select(MASKED, sum, attends);
 }
 
 @compute @workgroup_size(64)
@@ -31,28 +57,38 @@ fn main(
     if (at >= batch * heads * length) {
         return;
     }
-    let hidden = heads * head;
-    let column = at / length % heads * head;
-    let text = at / length / heads * length;
-    let own = text + at % length;
-    let query = own * 3u * hidden + column;
-    let key = text * 3u * hidden + hidden + column;
+    let own = at % length;
+    let own_head = at / length % heads;
+    let text = at / length / heads;
+    let query = (text * length + own) * query_row + own_head * head;
+    let column = own_head / (heads / key_heads) * head;
+    let pairs = (own_head * length + own) * keys;
+    var first = 0u;
+    var end = keys;
+    if (causal) {
+        end = min(keys, own + 1u);
+        if (window > 0u && own >= window) {
+            first = own + 1u - window;
+        }
+    }
 
     var top = -3e38;
-    for (var j = 0u; j < length; j++) {
-        top = max(top, score(query, key + j * 3u * hidden, text + j));
+    for (var j = first; j < end; j++) {
+        let token = text * keys + j;
+        top = max(top, score(query, token * key_row + key_start + column, pairs + j, mask[token] > 0.0));
     }
-    let out = own * hidden + column;
+    let out = (text * length + own) * heads * head + own_head * head;
     for (var i = 0u; i < head; i++) {
         context[out + i] = 0.0;
     }
     var denominator = 0.0;
-    for (var j = 0u; j < length; j++) {
-        let k = key + j * 3u * hidden;
-        let p = exp(score(query, k, text + j) - top);
+    for (var j = first; j < end; j++) {
+        let token = text * keys + j;
+        let row = token * key_row + column;
+        let p = exp(score(query, row + key_start, pairs + j, mask[token] > 0.0) - top);
         denominator += p;
         for (var i = 0u; i < head; i++) {
-            context[out + i] += p * qkv[k + hidden + i];
+            context[out + i] += p * keyvalues[row + value_start + i];
         }
     }
     for (var i = 0u; i < head; i++) {

@@ -1,47 +1,81 @@
-// dqkv of attention, with P = exp(scale q kᵀ - lse) rebuilt: dV = Pᵀ dO, dS = P ⊙ (dO Vᵀ - rowsum(dO ⊙ O)), dQ = scale dS K, dK = scale dSᵀ Q.
-// An invocation computes four tokens of one head and up to `part` vec4 of the head's columns: either their dQ, over all keys,
-// or their dK and dV, over all queries. Each role goes through the scores on its own, so that nothing is shared and no barrier is needed.
+// The gradient of attention, with P = exp(score - lse) rebuilt: dV = Pᵀ dO, dS = P ⊙ (dO Vᵀ - rowsum(dO ⊙ O)), dQ = scale dS K,
+// dK = scale dSᵀ Q. An invocation computes four tokens of one head and up to `part` vec4 of the head's columns: either their dQ, over
+// all keys, or their dK and dV, over all queries of all heads that share them. Each role goes through the scores on its own, so that
+// nothing is shared and no barrier is needed. Where queries and keys come from different projections, each role is a dispatch.
 
 @group(0) @binding(0) var<storage, read> dcontext: array<vec4<f32>>; // (batch, length, heads, head)
-@group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>; // (batch, length, 3, heads, head)
-@group(0) @binding(2) var<storage, read> mask: array<f32>; // (batch, length), 1 attends
-@group(0) @binding(3) var<storage, read> context: array<vec4<f32>>; // (batch, length, heads, head)
-@group(0) @binding(4) var<storage, read> lse: array<f32>; // (batch, heads, length)
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4<f32>>; // (batch, length, 3, heads, head)
+@group(0) @binding(1) var<storage, read> queries: array<vec4<f32>>; // (batch, length, query_row), queries first
+@group(0) @binding(2) var<storage, read> keyvalues: array<vec4<f32>>; // (batch, keys, key_row), keys from key_start, values from value_start
+@group(0) @binding(3) var<storage, read> mask: array<f32>; // (batch, keys), 1 attends
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, keys), read only if biased
+@group(0) @binding(5) var<storage, read> context: array<vec4<f32>>; // (batch, length, heads, head)
+@group(0) @binding(6) var<storage, read> lse: array<f32>; // (batch, heads, length)
+@group(0) @binding(7) var<storage, read_write> gradient: array<vec4<f32>>; // as queries, keyvalues or, being the same, both
 
 override batch: u32 = 1u;
-override length: u32 = 4u;
+override length: u32 = 4u; // queries a text
+override keys: u32 = 4u; // keys a text
 override heads: u32 = 1u;
+override key_heads: u32 = 1u; // divides heads
 override head: u32 = 1u; // head size in vec4
 override part: u32 = 1u; // vec4 columns of a head that one invocation computes, at most 8; divides head
+override query_row: u32 = 3u; // in vec4, as the three below
+override key_row: u32 = 3u;
+override key_start: u32 = 1u;
+override value_start: u32 = 2u;
 override scale: f32 = 1.0;
+override biased: bool = false;
+override causal: bool = false; // a query sees only keys up to its own place
+override window: u32 = 0u; // and, if not 0, only the last so many of them
+override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
+override query_role: bool = true;
+override key_role: bool = true;
 
 const MASKED = -1e30;
 
-// What does not change within an invocation: first token of the text, first vec4 of the head in a row, first lse of the head.
+// What does not change within an invocation: head, first query and first key of the text, first vec4 of the head in their rows,
+// first lse of the head.
 struct Place {
-    token: u32,
+    head: u32,
+    query: u32,
+    key: u32,
     column: u32,
+    key_column: u32,
     lse: u32,
 }
 
-// Four tokens of queries (0), keys (1) or values (2): column t holds one vec4 of token start + t.
-fn tokens(place: Place, which: u32, start: u32, i: u32) -> mat4x4<f32> {
-    let row = 3u * heads * head;
-    let at = place.token * row + which * heads * head + place.column + i;
+fn place_of(text: u32, own: u32) -> Place {
+    return Place(own, text * length, text * keys, own * head, own / (heads / key_heads) * head, (text * heads + own) * length);
+}
+
+// Four queries: column t holds one vec4 of query start + t.
+fn four_queries(place: Place, start: u32, i: u32) -> mat4x4<f32> {
+    let at = place.query * query_row + place.column + i;
     let last = length - 1u;
     return mat4x4(
-        qkv[at + min(start, last) * row],
-        qkv[at + min(start + 1u, last) * row],
-        qkv[at + min(start + 2u, last) * row],
-        qkv[at + min(start + 3u, last) * row],
+        queries[at + min(start, last) * query_row],
+        queries[at + min(start + 1u, last) * query_row],
+        queries[at + min(start + 2u, last) * query_row],
+        queries[at + min(start + 3u, last) * query_row],
+    );
+}
+
+// The same of keys or values.
+fn four_keys(place: Place, which: u32, start: u32, i: u32) -> mat4x4<f32> {
+    let at = place.key * key_row + which + place.key_column + i;
+    let last = keys - 1u;
+    return mat4x4(
+        keyvalues[at + min(start, last) * key_row],
+        keyvalues[at + min(start + 1u, last) * key_row],
+        keyvalues[at + min(start + 2u, last) * key_row],
+        keyvalues[at + min(start + 3u, last) * key_row],
     );
 }
 
 // The same of dcontext.
 fn upstream(place: Place, start: u32, i: u32) -> mat4x4<f32> {
     let row = heads * head;
-    let at = place.token * row + place.column + i;
+    let at = place.query * row + place.column + i;
     let last = length - 1u;
     return mat4x4(
         dcontext[at + min(start, last) * row],
@@ -51,10 +85,10 @@ fn upstream(place: Place, start: u32, i: u32) -> mat4x4<f32> {
     );
 }
 
-// rowsum(dO ⊙ O) of four tokens.
+// rowsum(dO ⊙ O) of four queries.
 fn weighted(place: Place, start: u32, dO: mat4x4<f32>, i: u32) -> vec4<f32> {
     let row = heads * head;
-    let at = place.token * row + place.column + i;
+    let at = place.query * row + place.column + i;
     let last = length - 1u;
     return vec4(
         dot(dO[0], context[at + min(start, last) * row]),
@@ -64,36 +98,75 @@ fn weighted(place: Place, start: u32, dO: mat4x4<f32>, i: u32) -> vec4<f32> {
     );
 }
 
-// The values of four tokens of a per-token array.
+// Four tokens in a row.
 fn four(start: u32) -> vec4<u32> {
-    return min(vec4(start) + vec4(0u, 1u, 2u, 3u), vec4(length - 1u));
+    return vec4(start) + vec4(0u, 1u, 2u, 3u);
 }
 
 fn four_lse(place: Place, start: u32) -> vec4<f32> {
-    let at = vec4(place.lse) + four(start);
+    let at = vec4(place.lse) + min(four(start), vec4(length - 1u));
     return vec4(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
 }
 
 fn four_mask(place: Place, start: u32) -> vec4<f32> {
-    let at = vec4(place.token) + four(start);
+    let at = vec4(place.key) + min(four(start), vec4(keys - 1u));
     return vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]);
 }
 
-// Which of four tokens exist.
-fn exist(start: u32) -> vec4<bool> {
-    return vec4(start) + vec4(0u, 1u, 2u, 3u) < vec4(length);
+// The built-in tanh may overflow.
+fn tanh_of(v: vec4<f32>) -> vec4<f32> {
+    let e = exp(-2.0 * abs(v));
+    return sign(v) * (1.0 - e) / (1.0 + e);
 }
 
-fn probability(score: vec4<f32>, attends: vec4<bool>, logsum: vec4<f32>, exists: vec4<bool>) -> vec4<f32> {
-    return select(vec4(0.0), exp(select(vec4(MASKED), score * scale, attends) - logsum), exists);
+// Scores of four pairs before any mask.
+fn scored(place: Place, product: vec4<f32>, query: vec4<u32>, key: vec4<u32>) -> vec4<f32> {
+    var score = product * scale;
+    if (biased) {
+        let at = (vec4(place.head * length) + min(query, vec4(length - 1u))) * keys + min(key, vec4(keys - 1u));
+        score += vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    }
+    if (cap > 0.0) {
+        score = cap * tanh_of(score / cap);
+    }
+    return score;
 }
 
-fn store(place: Place, which: u32, start: u32, i: u32, values: mat4x4<f32>) {
-    for (var t = 0u; t < 4u; t++) {
-        if (start + t < length) {
-            dqkv[((place.token + start + t) * 3u + which) * heads * head + place.column + i] = values[t];
+// How fast the scores change with the products.
+fn slope(score: vec4<f32>) -> vec4<f32> {
+    if (cap > 0.0) {
+        return scale * (1.0 - score * score / (cap * cap));
+    }
+    return vec4(scale);
+}
+
+fn probability(score: vec4<f32>, query: vec4<u32>, key: vec4<u32>, attends: vec4<bool>, logsum: vec4<f32>) -> vec4<f32> {
+    var p = exp(select(vec4(MASKED), score, attends) - logsum);
+    p = select(vec4(0.0), p, query < vec4(length));
+    p = select(vec4(0.0), p, key < vec4(keys));
+    if (causal) {
+        p = select(p, vec4(0.0), key > query);
+        if (window > 0u) {
+            p = select(p, vec4(0.0), key + vec4(window) <= query);
         }
     }
+    return p;
+}
+
+fn store(start: u32, row: u32, column: u32, count: u32, token: u32, values: mat4x4<f32>) {
+    for (var t = 0u; t < 4u; t++) {
+        if (token + t < count) {
+            gradient[(start + token + t) * row + column] = values[t];
+        }
+    }
+}
+
+fn store_query(place: Place, query: u32, i: u32, values: mat4x4<f32>) {
+    store(place.query, query_row, place.column + i, length, query, values);
+}
+
+fn store_key(place: Place, which: u32, key: u32, i: u32, values: mat4x4<f32>) {
+    store(place.key, key_row, which + place.key_column + i, keys, key, values);
 }
 
 fn query_gradient(place: Place, query: u32, first: u32) {
@@ -110,41 +183,60 @@ fn query_gradient(place: Place, query: u32, first: u32) {
         sums += weighted(place, query, upstream(place, query, i), i);
     }
     let logsums = four_lse(place, query);
-    for (var key = 0u; key < length; key += 4u) {
+    var key = 0u;
+    var end = keys;
+    if (causal) {
+        end = min(keys, query + 4u);
+        if (window > 0u && query >= window) {
+            key = (query + 1u - window) / 4u * 4u;
+        }
+    }
+    for (; key < end; key += 4u) {
         var s = mat4x4<f32>(); // s[query][key]
         var dp = mat4x4<f32>();
         for (var i = 0u; i < head; i++) {
-            s += transpose(tokens(place, 1u, key, i)) * tokens(place, 0u, query, i);
-            dp += transpose(tokens(place, 2u, key, i)) * upstream(place, query, i);
+            s += transpose(four_keys(place, key_start, key, i)) * four_queries(place, query, i);
+            dp += transpose(four_keys(place, value_start, key, i)) * upstream(place, query, i);
         }
         let attends = four_mask(place, key) > vec4(0.0);
-        let exists = exist(key);
-        let ds = mat4x4(
-            probability(s[0], attends, vec4(logsums.x), exists) * (dp[0] - sums.x) * scale,
-            probability(s[1], attends, vec4(logsums.y), exists) * (dp[1] - sums.y) * scale,
-            probability(s[2], attends, vec4(logsums.z), exists) * (dp[2] - sums.z) * scale,
-            probability(s[3], attends, vec4(logsums.w), exists) * (dp[3] - sums.w) * scale,
+        let score = mat4x4(
+            scored(place, s[0], vec4(query + 0u), four(key)),
+            scored(place, s[1], vec4(query + 1u), four(key)),
+            scored(place, s[2], vec4(query + 2u), four(key)),
+            scored(place, s[3], vec4(query + 3u), four(key)),
         );
-        d0 += tokens(place, 1u, key, first) * ds;
-        if (part > 1u) { d1 += tokens(place, 1u, key, first + 1u) * ds; }
-        if (part > 2u) { d2 += tokens(place, 1u, key, first + 2u) * ds; }
-        if (part > 3u) { d3 += tokens(place, 1u, key, first + 3u) * ds; }
-        if (part > 4u) { d4 += tokens(place, 1u, key, first + 4u) * ds; }
-        if (part > 5u) { d5 += tokens(place, 1u, key, first + 5u) * ds; }
-        if (part > 6u) { d6 += tokens(place, 1u, key, first + 6u) * ds; }
-        if (part > 7u) { d7 += tokens(place, 1u, key, first + 7u) * ds; }
+        let p = mat4x4(
+            probability(score[0], vec4(query + 0u), four(key), attends, vec4(logsums.x)),
+            probability(score[1], vec4(query + 1u), four(key), attends, vec4(logsums.y)),
+            probability(score[2], vec4(query + 2u), four(key), attends, vec4(logsums.z)),
+            probability(score[3], vec4(query + 3u), four(key), attends, vec4(logsums.w)),
+        );
+        let ds = mat4x4(
+            p[0] * (dp[0] - sums.x) * slope(score[0]),
+            p[1] * (dp[1] - sums.y) * slope(score[1]),
+            p[2] * (dp[2] - sums.z) * slope(score[2]),
+            p[3] * (dp[3] - sums.w) * slope(score[3]),
+        );
+        d0 += four_keys(place, key_start, key, first) * ds;
+        if (part > 1u) { d1 += four_keys(place, key_start, key, first + 1u) * ds; }
+        if (part > 2u) { d2 += four_keys(place, key_start, key, first + 2u) * ds; }
+        if (part > 3u) { d3 += four_keys(place, key_start, key, first + 3u) * ds; }
+        if (part > 4u) { d4 += four_keys(place, key_start, key, first + 4u) * ds; }
+        if (part > 5u) { d5 += four_keys(place, key_start, key, first + 5u) * ds; }
+        if (part > 6u) { d6 += four_keys(place, key_start, key, first + 6u) * ds; }
+        if (part > 7u) { d7 += four_keys(place, key_start, key, first + 7u) * ds; }
     }
-    store(place, 0u, query, first, d0);
-    if (part > 1u) { store(place, 0u, query, first + 1u, d1); }
-    if (part > 2u) { store(place, 0u, query, first + 2u, d2); }
-    if (part > 3u) { store(place, 0u, query, first + 3u, d3); }
-    if (part > 4u) { store(place, 0u, query, first + 4u, d4); }
-    if (part > 5u) { store(place, 0u, query, first + 5u, d5); }
-    if (part > 6u) { store(place, 0u, query, first + 6u, d6); }
-    if (part > 7u) { store(place, 0u, query, first + 7u, d7); }
+    store_query(place, query, first, d0);
+    if (part > 1u) { store_query(place, query, first + 1u, d1); }
+    if (part > 2u) { store_query(place, query, first + 2u, d2); }
+    if (part > 3u) { store_query(place, query, first + 3u, d3); }
+    if (part > 4u) { store_query(place, query, first + 4u, d4); }
+    if (part > 5u) { store_query(place, query, first + 5u, d5); }
+    if (part > 6u) { store_query(place, query, first + 6u, d6); }
+    if (part > 7u) { store_query(place, query, first + 7u, d7); }
 }
 
-fn key_and_value_gradient(place: Place, key: u32, first: u32) {
+fn key_and_value_gradient(text: u32, key_head: u32, key: u32, first: u32) {
     var k0 = mat4x4<f32>();
     var k1 = mat4x4<f32>();
     var k2 = mat4x4<f32>();
@@ -161,50 +253,68 @@ fn key_and_value_gradient(place: Place, key: u32, first: u32) {
     var v5 = mat4x4<f32>();
     var v6 = mat4x4<f32>();
     var v7 = mat4x4<f32>();
-    let attends = four_mask(place, key) > vec4(0.0);
-    for (var query = 0u; query < length; query += 4u) {
-        var s = mat4x4<f32>(); // s[key][query]
-        var dp = mat4x4<f32>();
-        var sums = vec4(0.0);
-        for (var i = 0u; i < head; i++) {
-            let dO = upstream(place, query, i);
-            s += transpose(tokens(place, 0u, query, i)) * tokens(place, 1u, key, i);
-            dp += transpose(dO) * tokens(place, 2u, key, i);
-            sums += weighted(place, query, dO, i);
+    let shared_by = heads / key_heads;
+    let attends = four_mask(place_of(text, key_head * shared_by), key) > vec4(0.0);
+    var start = 0u;
+    var end = length;
+    if (causal) {
+        start = key;
+        if (window > 0u) {
+            end = min(length, key + 3u + window);
         }
-        let logsums = four_lse(place, query);
-        let exists = exist(query);
-        let p = mat4x4(
-            probability(s[0], vec4(attends.x), logsums, exists),
-            probability(s[1], vec4(attends.y), logsums, exists),
-            probability(s[2], vec4(attends.z), logsums, exists),
-            probability(s[3], vec4(attends.w), logsums, exists),
-        );
-        let ds = mat4x4(
-            p[0] * (dp[0] - sums) * scale,
-            p[1] * (dp[1] - sums) * scale,
-            p[2] * (dp[2] - sums) * scale,
-            p[3] * (dp[3] - sums) * scale,
-        );
-        k0 += tokens(place, 0u, query, first) * ds;
-        v0 += upstream(place, query, first) * p;
-        if (part > 1u) { k1 += tokens(place, 0u, query, first + 1u) * ds; v1 += upstream(place, query, first + 1u) * p; }
-        if (part > 2u) { k2 += tokens(place, 0u, query, first + 2u) * ds; v2 += upstream(place, query, first + 2u) * p; }
-        if (part > 3u) { k3 += tokens(place, 0u, query, first + 3u) * ds; v3 += upstream(place, query, first + 3u) * p; }
-        if (part > 4u) { k4 += tokens(place, 0u, query, first + 4u) * ds; v4 += upstream(place, query, first + 4u) * p; }
-        if (part > 5u) { k5 += tokens(place, 0u, query, first + 5u) * ds; v5 += upstream(place, query, first + 5u) * p; }
-        if (part > 6u) { k6 += tokens(place, 0u, query, first + 6u) * ds; v6 += upstream(place, query, first + 6u) * p; }
-        if (part > 7u) { k7 += tokens(place, 0u, query, first + 7u) * ds; v7 += upstream(place, query, first + 7u) * p; }
     }
-    store(place, 1u, key, first, k0);
-    store(place, 2u, key, first, v0);
-    if (part > 1u) { store(place, 1u, key, first + 1u, k1); store(place, 2u, key, first + 1u, v1); }
-    if (part > 2u) { store(place, 1u, key, first + 2u, k2); store(place, 2u, key, first + 2u, v2); }
-    if (part > 3u) { store(place, 1u, key, first + 3u, k3); store(place, 2u, key, first + 3u, v3); }
-    if (part > 4u) { store(place, 1u, key, first + 4u, k4); store(place, 2u, key, first + 4u, v4); }
-    if (part > 5u) { store(place, 1u, key, first + 5u, k5); store(place, 2u, key, first + 5u, v5); }
-    if (part > 6u) { store(place, 1u, key, first + 6u, k6); store(place, 2u, key, first + 6u, v6); }
-    if (part > 7u) { store(place, 1u, key, first + 7u, k7); store(place, 2u, key, first + 7u, v7); }
+    for (var own = key_head * shared_by; own < (key_head + 1u) * shared_by; own++) {
+        let place = place_of(text, own);
+        for (var query = start; query < end; query += 4u) {
+            var s = mat4x4<f32>(); // s[key][query]
+            var dp = mat4x4<f32>();
+            var sums = vec4(0.0);
+            for (var i = 0u; i < head; i++) {
+                let dO = upstream(place, query, i);
+                s += transpose(four_queries(place, query, i)) * four_keys(place, key_start, key, i);
+                dp += transpose(dO) * four_keys(place, value_start, key, i);
+                sums += weighted(place, query, dO, i);
+            }
+            let logsums = four_lse(place, query);
+            let score = mat4x4(
+                scored(place, s[0], four(query), vec4(key + 0u)),
+                scored(place, s[1], four(query), vec4(key + 1u)),
+                scored(place, s[2], four(query), vec4(key + 2u)),
+                scored(place, s[3], four(query), vec4(key + 3u)),
+            );
+            let p = mat4x4(
+                probability(score[0], four(query), vec4(key + 0u), vec4(attends.x), logsums),
+                probability(score[1], four(query), vec4(key + 1u), vec4(attends.y), logsums),
+                probability(score[2], four(query), vec4(key + 2u), vec4(attends.z), logsums),
+                probability(score[3], four(query), vec4(key + 3u), vec4(attends.w), logsums),
+            );
+            let ds = mat4x4(
+                p[0] * (dp[0] - sums) * slope(score[0]),
+                p[1] * (dp[1] - sums) * slope(score[1]),
+                p[2] * (dp[2] - sums) * slope(score[2]),
+                p[3] * (dp[3] - sums) * slope(score[3]),
+            );
+            k0 += four_queries(place, query, first) * ds;
+            v0 += upstream(place, query, first) * p;
+            if (part > 1u) { k1 += four_queries(place, query, first + 1u) * ds; v1 += upstream(place, query, first + 1u) * p; }
+            if (part > 2u) { k2 += four_queries(place, query, first + 2u) * ds; v2 += upstream(place, query, first + 2u) * p; }
+            if (part > 3u) { k3 += four_queries(place, query, first + 3u) * ds; v3 += upstream(place, query, first + 3u) * p; }
+            if (part > 4u) { k4 += four_queries(place, query, first + 4u) * ds; v4 += upstream(place, query, first + 4u) * p; }
+            if (part > 5u) { k5 += four_queries(place, query, first + 5u) * ds; v5 += upstream(place, query, first + 5u) * p; }
+            if (part > 6u) { k6 += four_queries(place, query, first + 6u) * ds; v6 += upstream(place, query, first + 6u) * p; }
+            if (part > 7u) { k7 += four_queries(place, query, first + 7u) * ds; v7 += upstream(place, query, first + 7u) * p; }
+        }
+    }
+    let place = place_of(text, key_head * shared_by);
+    store_key(place, key_start, key, first, k0);
+    store_key(place, value_start, key, first, v0);
+    if (part > 1u) { store_key(place, key_start, key, first + 1u, k1); store_key(place, value_start, key, first + 1u, v1); }
+    if (part > 2u) { store_key(place, key_start, key, first + 2u, k2); store_key(place, value_start, key, first + 2u, v2); }
+    if (part > 3u) { store_key(place, key_start, key, first + 3u, k3); store_key(place, value_start, key, first + 3u, v3); }
+    if (part > 4u) { store_key(place, key_start, key, first + 4u, k4); store_key(place, value_start, key, first + 4u, v4); }
+    if (part > 5u) { store_key(place, key_start, key, first + 5u, k5); store_key(place, value_start, key, first + 5u, v5); }
+    if (part > 6u) { store_key(place, key_start, key, first + 6u, k6); store_key(place, value_start, key, first + 6u, v6); }
+    if (part > 7u) { store_key(place, key_start, key, first + 7u, k7); store_key(place, value_start, key, first + 7u, v7); }
 }
 
 @compute @workgroup_size(64)
@@ -213,22 +323,20 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let blocks = (length + 3u) / 4u;
     let parts = head / part;
-    let at = (group.x + group.y * groups.x) * 64u + lane;
-    let count = batch * heads * parts * blocks;
-    if (at >= 2u * count) {
-        return;
-    }
+    let query_blocks = (length + 3u) / 4u;
+    let key_blocks = (keys + 3u) / 4u;
+    let query_count = select(0u, batch * heads * parts * query_blocks, query_role);
+    let key_count = select(0u, batch * key_heads * parts * key_blocks, key_role);
     // The two roles lie behind one another, so that nearly every workgroup has only one of them.
-    let index = at % count;
-    let start = index % blocks * 4u;
-    let first = index / blocks % parts * part;
-    let text_head = index / blocks / parts;
-    let place = Place(text_head / heads * length, text_head % heads * head, text_head * length);
-    if (at < count) {
-        query_gradient(place, start, first);
-    } else {
-        key_and_value_gradient(place, start, first);
+    let at = (group.x + group.y * groups.x) * 64u + lane;
+    if (at < query_count) {
+        let text_head = at / query_blocks / parts;
+        query_gradient(place_of(text_head / heads, text_head % heads), at % query_blocks * 4u, at / query_blocks % parts * part);
+    } else if (at - query_count < key_count) {
+        let index = at - query_count;
+        let text_head = index / key_blocks / parts;
+        let first = index / key_blocks % parts * part;
+        key_and_value_gradient(text_head / key_heads, text_head % key_heads, index % key_blocks * 4u, first);
     }
 }

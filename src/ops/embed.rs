@@ -1,39 +1,50 @@
-//! The input embeddings of an encoder: token, position and token-type rows, summed.
+//! Input embeddings: one row of each of some tables, summed.
 
 use super::host::{integers, tensor, with_floats};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
-/// Inputs `ids (B, S)`, `types (B, S)`, `words (V, H)`, `positions (M, H)`, `kinds (T, H)`; output `(B S, H)`:
-/// `words[ids] + positions[s] + kinds[types]`. The tables are frozen, so there is no gradient.
+/// Tables at most: words, positions, token types.
+const MOST_TABLES: usize = 3;
+
+/// Inputs `ids (B, S)` and `table (R, H)`, one to three times; output `(B S, H)`: the sum of `table[ids]`.
+/// The tables are frozen, so there is no gradient.
 #[derive(Debug)]
 pub struct Embed;
 
 impl Op for Embed {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
-        Ok(vec![vec![inputs[0][0] * inputs[0][1], inputs[2][1]]])
+        if inputs.is_empty() || inputs.len() > 2 * MOST_TABLES || inputs.len() % 2 == 1 {
+            let reason = format!("{} inputs are not one to three pairs of ids and table", inputs.len());
+            return Err(Error::Shape { op: "Embed".into(), reason });
+        }
+        Ok(vec![vec![inputs[0][0] * inputs[0][1], inputs[1][1]]])
     }
 
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let (ids, types) = (integers(&inputs[0])?, integers(&inputs[1])?);
-        let (length, hidden) = (inputs[0].dim(1)?, inputs[2].dim(1)?);
-        let sum = with_floats(&[&inputs[2], &inputs[3], &inputs[4]], |tables| {
-            let row = |table: usize, index: usize| &tables[table][index * hidden..(index + 1) * hidden];
-            let mut sum = Vec::with_capacity(ids.len() * hidden);
-            for (n, (id, kind)) in ids.iter().zip(&types).enumerate() {
-                let (word, position, kind) = (row(0, *id as usize), row(1, n % length), row(2, *kind as usize));
-                sum.extend((0..hidden).map(|i| word[i] + position[i] + kind[i]));
-            }
-            Ok(sum)
-        })?;
-        Ok(vec![tensor(sum, &[ids.len(), hidden])?])
+        let (tokens, hidden) = (inputs[0].elem_count(), inputs[1].dim(1)?);
+        let mut sum = vec![0.0; tokens * hidden];
+        for pair in inputs.chunks_exact(2) {
+            let ids = integers(&pair[0])?;
+            with_floats(&[&pair[1]], |table| {
+                for (sum, id) in sum.chunks_exact_mut(hidden).zip(&ids) {
+                    let row = &table[0][*id as usize * hidden..][..hidden];
+                    sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(vec![tensor(sum, &[tokens, hidden])?])
     }
 
     fn kernel(&self, io: &Io) -> Kernel {
         let (tokens, hidden) = (io.outputs[0][0], io.outputs[0][1]);
-        let sizes = [("tokens", tokens), ("length", io.inputs[0][1]), ("hidden", hidden)];
-        Kernel::new(include_str!("embed.wgsl"), 5, &sizes, elementwise(tokens * hidden))
+        let sizes = [("tokens", tokens), ("hidden", hidden), ("tables", io.inputs.len() / 2)];
+        let mut kernel = Kernel::new(include_str!("embed.wgsl"), 0, &sizes, elementwise(tokens * hidden));
+        kernel.inputs =
+            (0..2 * MOST_TABLES).map(|input| if input < io.inputs.len() { input } else { input % 2 }).collect();
+        kernel
     }
 }

@@ -1,15 +1,16 @@
-// Token, position and token-type rows, summed. One workgroup computes 64 elements.
+// One row of each of one to three tables, summed. One workgroup computes 64 elements.
 
 @group(0) @binding(0) var<storage, read> ids: array<u32>; // (batch, length)
-@group(0) @binding(1) var<storage, read> types: array<u32>; // (batch, length)
-@group(0) @binding(2) var<storage, read> words: array<f32>; // (vocabulary, hidden)
-@group(0) @binding(3) var<storage, read> positions: array<f32>; // (positions, hidden)
-@group(0) @binding(4) var<storage, read> kinds: array<f32>; // (token types, hidden)
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // (tokens, hidden)
+@group(0) @binding(1) var<storage, read> table: array<f32>; // (rows, hidden)
+@group(0) @binding(2) var<storage, read> second_ids: array<u32>; // (batch, length), read only with two tables
+@group(0) @binding(3) var<storage, read> second: array<f32>; // (second rows, hidden), likewise
+@group(0) @binding(4) var<storage, read> third_ids: array<u32>; // (batch, length), read only with three tables
+@group(0) @binding(5) var<storage, read> third: array<f32>; // (third rows, hidden), likewise
+@group(0) @binding(6) var<storage, read_write> y: array<f32>; // (tokens, hidden)
 
 override tokens: u32 = 8u; // batch * length
-override length: u32 = 4u;
 override hidden: u32 = 16u;
+override tables: u32 = 3u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,5 +24,12 @@ fn main(
     }
     let token = at / hidden;
     let i = at % hidden;
-    y[at] = words[ids[token] * hidden + i] + positions[token % length * hidden + i] + kinds[types[token] * hidden + i];
+    var sum = table[ids[token] * hidden + i];
+    if (tables > 1u) {
+        sum += second[second_ids[token] * hidden + i];
+    }
+    if (tables > 2u) {
+        sum += third[third_ids[token] * hidden + i];
+    }
+    y[at] = sum;
 }

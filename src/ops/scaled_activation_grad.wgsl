@@ -8,7 +8,7 @@
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>; // (rows, columns)
 @group(0) @binding(5) var<storage, read_write> dl: array<f32>; // (columns), from dl_offset on
 
-override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh
+override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh, 4 silu
 override rows: u32 = 4u;
 override columns: u32 = 16u;
 override rows_a_slot: u32 = 1u;
@@ -47,9 +47,13 @@ fn value_and_slope(v: f32) -> vec2<f32> {
             return vec2(0.5 * v * (1.0 + t), slope);
         }
         case 2u: { return vec2(max(v, 0.0), select(0.0, 1.0, v > 0.0)); }
-        default: {
+        case 3u: {
             let t = tanh_of(v);
             return vec2(t, 1.0 - t * t);
+        }
+        default: {
+            let share = 1.0 / (1.0 + exp(min(-v, 80.0)));
+            return vec2(v * share, share * (1.0 + v * (1.0 - share)));
         }
     }
 }

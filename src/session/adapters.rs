@@ -1,16 +1,20 @@
 //! The adapters of a session: added, loaded, saved, combined, counted.
 
 use super::Session;
-use crate::adapter::{self, Adapter, AdapterConfig, Head, Missing, Pooling, Targets};
+use crate::adapter::{self, Adapter, AdapterConfig, Missing, Targets, TaskType};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// What `target_modules` says for the paper's vectors.
+const PAPER: &str = "paper";
 
 /// What a new adapter can be told; the names are those of PEFT's `IA3Config`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AdapterOptions {
-    /// Modules to scale: names or a regular expression. Default: PEFT's for the model type.
+    /// Modules to scale: names, a regular expression, "all-linear", or "paper" for keys, values and the input of the second
+    /// feed-forward layer. Default: PEFT's for the model type.
     pub target_modules: Option<TargetOption>,
     /// Which of them scale their input. Default: PEFT's for the model type.
     pub feedforward_modules: Option<TargetOption>,
@@ -88,25 +92,38 @@ impl Session {
     /// Adds a fresh adapter: the base model until it is trained.
     pub fn add_adapter(&mut self, name: &str, options: AdapterOptions) -> Result<()> {
         self.check_new(name)?;
-        if let Some(other) = options.modules_to_save.iter().flatten().find(|module| !HEADS.contains(&module.as_str())) {
-            let reason = format!("names '{other}': only the classification head ('classifier') can be trained whole");
-            return Err(Error::BadOption { option: "modulesToSave".into(), reason });
-        }
         let mut config = AdapterConfig {
             base_model_name_or_path: self.options.model_id.clone(),
             revision: self.options.revision.clone(),
-            target_modules: options.target_modules.map(Targets::from),
-            feedforward_modules: options.feedforward_modules.map(Targets::from),
-            exclude_modules: options.exclude_modules.map(Targets::from),
-            modules_to_save: options.modules_to_save,
+            modules_to_save: options.modules_to_save.clone(),
             init_ia3_weights: options.init_ia3_weights.unwrap_or(true),
-            ..AdapterConfig::default()
+            ..self.targets(&options)?
         };
         let places = self.base.settle(&mut config)?;
         let fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
         let fresh = self.with_model_head(fresh);
         self.adapters.insert(name.into(), fresh);
         Ok(())
+    }
+
+    /// A configuration with the targets that were asked for.
+    fn targets(&self, options: &AdapterOptions) -> Result<AdapterConfig> {
+        let AdapterOptions { target_modules, feedforward_modules, exclude_modules, .. } = options;
+        match target_modules {
+            Some(TargetOption::Regex(name)) if name == PAPER => {
+                if feedforward_modules.is_some() || exclude_modules.is_some() {
+                    let reason = "is \"paper\", which says all: leave out feedforwardModules and excludeModules";
+                    return Err(Error::BadOption { option: "targetModules".into(), reason: reason.into() });
+                }
+                Ok(AdapterConfig::paper(&self.base.model_type).expect("every family has the paper's targets"))
+            }
+            _ => Ok(AdapterConfig {
+                target_modules: target_modules.clone().map(Targets::from),
+                feedforward_modules: feedforward_modules.clone().map(Targets::from),
+                exclude_modules: exclude_modules.clone().map(Targets::from),
+                ..AdapterConfig::default()
+            }),
+        }
     }
 
     /// Loads an adapter from the files of a PEFT folder. Returns warnings, such as vectors the files lack.
@@ -153,7 +170,7 @@ impl Session {
     /// How much of the model an adapter trains; a head that training will add counts.
     pub fn trainable_parameters(&self, name: &str) -> Result<ParameterCount> {
         let vectors: usize = self.adapter(name)?.vectors.values().map(Vec::len).sum();
-        let trainable = vectors + self.base.labels.len() * (self.base.hidden + 1);
+        let trainable = vectors + self.base.head_len();
         let base = (self.weight_bytes() / 4) + self.extra.values().map(|tensor| tensor.data.len()).sum::<usize>();
         let total = base + trainable;
         Ok(ParameterCount { trainable, total, percentage: 100.0 * trainable as f64 / total as f64 })
@@ -171,31 +188,11 @@ impl Session {
         }
     }
 
-    /// In a SEQ_CLS model an adapter without a head has a copy of the model's own, as with PEFT's `modules_to_save`.
+    /// In a task model an adapter without a head has a copy of the model's own, as with PEFT's `modules_to_save`.
     pub(super) fn with_model_head(&self, mut adapter: Adapter) -> Adapter {
-        if self.options.pooling == Pooling::Pooler && adapter.head.is_none() {
+        if self.base.task != TaskType::FeatureExtraction && adapter.head.is_none() {
             adapter.head = self.base_head.clone();
         }
         adapter
-    }
-}
-
-/// What PEFT saves whole for SEQ_CLS.
-const HEADS: [&str; 2] = ["classifier", "score"];
-
-impl Head {
-    /// Puts the rows in the order of `labels`. [`Error::AdapterMismatch`] if the head was trained for others.
-    fn arrange(&mut self, labels: &[String]) -> Result<()> {
-        let place = |label: &String| self.labels.iter().position(|found| found == label);
-        let order: Option<Vec<usize>> = labels.iter().map(place).collect();
-        let order = order.filter(|order| order.len() == self.labels.len()).ok_or_else(|| {
-            let (theirs, ours) = (self.labels.join(", "), labels.join(", "));
-            Error::AdapterMismatch { reason: format!("its head tells apart {theirs}; this model's labels are {ours}") }
-        })?;
-        let row = |at: &usize| &self.weight[at * self.hidden..(at + 1) * self.hidden];
-        self.weight = order.iter().flat_map(row).copied().collect();
-        self.bias = order.iter().map(|at| self.bias[*at]).collect();
-        self.labels = labels.to_vec();
-        Ok(())
     }
 }

@@ -113,7 +113,7 @@ impl Session {
 
     /// Tokens of texts. [`Error::EmptyText`] names the first one without words.
     pub(super) fn encode(&self, texts: &[Text], max_length: Option<usize>) -> Result<Vec<Encoded>> {
-        let longest = self.model.config.max_position_embeddings;
+        let longest = self.model.common().longest;
         let length = max_length.unwrap_or(longest);
         if !(3..=longest).contains(&length) {
             let reason = format!("is {length}: this model takes 3 to {longest} tokens");
@@ -124,6 +124,9 @@ impl Session {
                 return Err(Error::EmptyText { index });
             }
             let found = self.tokenizer.encode(&text.text, text.text_pair.as_deref(), length)?;
+            if found.ids.is_empty() {
+                return Err(Error::EmptyText { index });
+            }
             Ok(Encoded { ids: found.ids, types: found.type_ids, truncated: found.truncated })
         };
         texts.iter().enumerate().map(encode).collect()
@@ -165,11 +168,11 @@ impl Session {
             let batch = Batch { rows, slots: chunk.iter().map(|at| slots[*at]).collect(), ..Batch::default() };
             let backend = self.backend.as_mut().expect("a loaded session has a device");
             let longest = batch.rows.iter().map(|text| text.ids.len()).max().unwrap_or(1);
-            let length = bucket(longest, self.model.config.max_position_embeddings, backend.kind());
+            let length = bucket(longest, self.model.common().longest, backend.kind());
             let shape = BatchShape { batch: chunk.len().next_power_of_two(), length };
             let key = Key { shape, adapters: members.len(), layout: layout.clone(), output };
             let program = self.programs.get(key, &self.model, backend).await?;
-            let found = backend.forward(program, &batch.inputs(shape, self.tokenizer.pad_id()), &table).await?;
+            let found = backend.forward(program, &batch.inputs(shape, self.model.common().padding), &table).await?;
             let width = found[0].len() / shape.batch;
             for (at, row) in chunk.iter().zip(found[0].chunks_exact(width)) {
                 results[*at] = row.to_vec();

@@ -1,12 +1,13 @@
 //! The weights: streamed in, packed as the graph wants them, put on the device. And what they will need, told beforehand.
 
+use super::Pooling;
 use super::Session;
-use crate::adapter::{AdapterConfig, Base, Head, Layout, Pooling};
+use crate::adapter::{AdapterConfig, Head, HeadLayer, Layout, TaskType};
 use crate::backend::TrainState;
-use crate::checkpoint::{Header, HostTensor, ModelConfig, StreamReader};
+use crate::checkpoint::{Header, HostTensor, StreamReader};
 use crate::error::{Error, Result};
-use crate::graph::Leaf;
-use crate::models::{BatchShape, Model, Output};
+use crate::graph::Shape;
+use crate::models::{BatchShape, Model, Output, Weight};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -25,29 +26,17 @@ pub struct Estimate {
 /// A tensor the graph reads, being put together from tensors of the file.
 #[derive(Debug)]
 struct Packed {
-    shape: Vec<usize>,
-    /// Names in the file (bare) and, when they have come, their elements.
-    parts: Vec<(String, Option<HostTensor>)>,
+    shape: Shape,
+    /// Names in the file (bare), shapes and, when they have come, their elements.
+    parts: Vec<(String, Shape, Option<Vec<f32>>)>,
 }
 
 /// The weights on their way in.
 pub(super) struct Loader {
     reader: Option<StreamReader>,
     wanted: BTreeMap<String, Packed>,
-    classifier: BTreeMap<String, HostTensor>,
-}
-
-impl Model {
-    /// Every tensor the graph reads: its name, parts joined by `+`, and shape.
-    pub(super) fn weights(&self) -> Result<Vec<(String, Vec<usize>)>> {
-        let layout = Layout::new(&[], &[], None);
-        let (graph, _) = self.graph(BatchShape { batch: 1, length: 1 }, &layout, 1, Output::Embedding)?;
-        let weight = |value: &crate::graph::Value| match &value.leaf {
-            Some(Leaf::Weight(name)) => Some((name.clone(), value.shape.clone())),
-            _ => None,
-        };
-        Ok(graph.values.iter().filter_map(weight).collect())
-    }
+    /// Tensors of the task's own head.
+    head: BTreeMap<String, HostTensor>,
 }
 
 impl Session {
@@ -56,9 +45,10 @@ impl Session {
         if self.backend.is_none() {
             return Err(Error::NotReady { what: "no device is open yet: open one first".into() });
         }
-        let packed = |(name, shape): (String, Vec<usize>)| {
-            let parts = name.split('+').map(|part| (part.to_string(), None)).collect();
-            (name, Packed { shape, parts })
+        let packed = |weight: Weight| {
+            let shape = weight.shape();
+            let parts = weight.parts.into_iter().map(|(name, shape)| (name, shape, None)).collect();
+            (weight.leaf, Packed { shape, parts })
         };
         let wanted = self.model.weights()?.into_iter().map(packed).collect();
         let reader = Some(StreamReader::new(content_length, sha256));
@@ -67,7 +57,7 @@ impl Session {
         if let Some(run) = &mut self.run {
             run.leave_device();
         }
-        self.loader = Some(Loader { reader, wanted, classifier: BTreeMap::new() });
+        self.loader = Some(Loader { reader, wanted, head: BTreeMap::new() });
         self.loaded = false;
         Ok(())
     }
@@ -89,15 +79,15 @@ impl Session {
         let skipped = reader.skipped().to_vec();
         reader.finish()?;
         if let Some(packed) = loader.wanted.values().next() {
-            let missing = packed.parts.iter().find(|(_, tensor)| tensor.is_none());
-            let name = missing.map_or_else(String::new, |(name, _)| name.clone());
-            return Err(match skipped.into_iter().find(|(skipped, _)| bare(skipped) == name) {
+            let missing = packed.parts.iter().find(|(.., data)| data.is_none());
+            let name = missing.map_or_else(String::new, |(name, ..)| name.clone());
+            return Err(match skipped.into_iter().find(|(skipped, _)| self.model.bare(skipped) == name) {
                 Some((name, dtype)) => Error::TensorDtype { name, dtype },
                 None => Error::TensorMissing { name },
             });
         }
-        if self.options.pooling == Pooling::Pooler && self.base_head.is_none() {
-            self.base_head = Some(self.classifier(loader.classifier)?);
+        if self.base.task != TaskType::FeatureExtraction && self.base_head.is_none() {
+            self.base_head = Some(self.own_head(loader.head)?);
         }
         self.loaded = true;
         Ok(())
@@ -105,28 +95,29 @@ impl Session {
 
     /// Puts one tensor of the file where it belongs.
     fn take_tensor(&mut self, loader: &mut Loader, name: &str, tensor: HostTensor) -> Result<()> {
-        let bare = bare(name);
-        let Some(key) = loader.wanted.keys().find(|key| key.split('+').any(|part| part == bare)).cloned() else {
-            if bare.starts_with("classifier.") {
-                loader.classifier.insert(bare.into(), tensor);
+        let bare = self.model.bare(name);
+        let holds = |packed: &Packed| packed.parts.iter().any(|(part, ..)| part == bare);
+        let Some(key) = loader.wanted.iter().find(|(_, packed)| holds(packed)).map(|(key, _)| key.clone()) else {
+            let heads = self.base.head_modules();
+            if bare.rsplit_once('.').is_some_and(|(module, _)| heads.contains(&module)) {
+                loader.head.insert(bare.into(), tensor);
             } else {
                 self.extra.insert(bare.into(), tensor);
             }
             return Ok(());
         };
         let packed = loader.wanted.get_mut(&key).expect("the key was just found");
-        let mut expected = packed.shape.clone();
-        expected[0] /= packed.parts.len();
-        if tensor.shape != expected {
-            return Err(Error::TensorShape { name: name.into(), expected, found: tensor.shape });
+        let (_, expected, data) =
+            packed.parts.iter_mut().find(|(part, ..)| part == bare).expect("the key holds this part");
+        if tensor.shape != *expected {
+            return Err(Error::TensorShape { name: name.into(), expected: expected.clone(), found: tensor.shape });
         }
-        let part = packed.parts.iter_mut().find(|(part, _)| part == bare).expect("the key holds this part");
-        part.1 = Some(tensor);
-        if packed.parts.iter().all(|(_, tensor)| tensor.is_some()) {
+        *data = Some(tensor.data);
+        if packed.parts.iter().all(|(.., data)| data.is_some()) {
             let Packed { shape, parts } = loader.wanted.remove(&key).expect("the key was just found");
-            let mut tensors = parts.into_iter().filter_map(|(_, tensor)| tensor);
-            let mut data = tensors.next().expect("a packed tensor has a part").data;
-            tensors.for_each(|tensor| data.extend(tensor.data));
+            let mut parts = parts.into_iter().filter_map(|(.., data)| data);
+            let mut data = parts.next().expect("a packed tensor has a part");
+            parts.for_each(|part| data.extend(part));
             self.backend
                 .as_mut()
                 .expect("a loader is made only with a device")
@@ -135,51 +126,50 @@ impl Session {
         Ok(())
     }
 
-    /// The file's own classifier if it has one for these labels; else one drawn as transformers draws it, N(0, 0.02) and zero bias.
-    fn classifier(&self, mut found: BTreeMap<String, HostTensor>) -> Result<Head> {
-        let (labels, hidden) = (self.base.labels.clone(), self.base.hidden);
-        let (weight, bias) = (found.remove("classifier.weight"), found.remove("classifier.bias"));
-        if let (Some(weight), Some(bias)) = (weight, bias)
-            && weight.shape == [labels.len(), hidden]
-            && bias.shape == [labels.len()]
-        {
-            return Ok(Head { weight: weight.data, bias: bias.data, labels, hidden });
-        }
+    /// The file's own head if it has one for these labels; else one drawn as transformers draws it, N(0, 0.02) and zero bias.
+    fn own_head(&self, mut found: BTreeMap<String, HostTensor>) -> Result<Head> {
         let mut rng = SmallRng::seed_from_u64(self.options.seed);
         let mut normal = || -> f32 {
             // Box-Muller.
             let (u, v): (f32, f32) = (rng.random::<f32>().max(f32::MIN_POSITIVE), rng.random());
             (-2.0 * u.ln()).sqrt() * (std::f32::consts::TAU * v).cos()
         };
-        let weight = (0..labels.len() * hidden).map(|_| 0.02 * normal()).collect();
-        Ok(Head { weight, bias: vec![0.0; labels.len()], labels, hidden })
+        let mut layers = Vec::with_capacity(self.base.head.len());
+        for (module, rows, columns, bias) in self.base.head_sizes() {
+            let mut own = |kind: &str, shape: &[usize]| {
+                found
+                    .remove(&format!("{module}.{kind}"))
+                    .filter(|tensor| tensor.shape == shape)
+                    .map(|tensor| tensor.data)
+            };
+            let weight = own("weight", &[rows, columns]);
+            let held = if bias { own("bias", &[rows]) } else { Some(Vec::new()) };
+            let (weight, bias) = match (weight, held) {
+                (Some(weight), Some(bias)) => (weight, bias),
+                _ => {
+                    let weight = (0..rows * columns).map(|_| 0.02 * normal()).collect();
+                    (weight, vec![0.0; if bias { rows } else { 0 }])
+                }
+            };
+            layers.push(HeadLayer { module, weight, bias, in_features: columns });
+        }
+        Ok(Head { layers, labels: self.base.labels.clone() })
     }
 }
 
 /// What training with an adapter of PEFT's default targets will hold, from `config.json` and the start of `model.safetensors`.
 pub fn estimate(config: &[u8], header: &[u8], pooling: Pooling, labels: usize, shape: BatchShape) -> Result<Estimate> {
-    let model = Model { config: ModelConfig::from_json(config)?, pooling };
+    let model = Model::from_json(config, pooling.into())?;
     let header = Header::parse(header)?;
     let elements: usize = header.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
-    let base = Base {
-        model_type: model.config.model_type.clone(),
-        sites: model.sites()?,
-        pooling,
-        hidden: model.config.hidden_size,
-        labels: (0..labels).map(|label| label.to_string()).collect(),
-    };
-    let mut adapter = AdapterConfig::default();
+    let base = model.base((0..labels).map(|label| label.to_string()).collect())?;
+    let mut adapter = AdapterConfig::usual(&base.model_type);
     let places = base.settle(&mut adapter)?;
-    let layout = Layout::new(&base.sites, &places, Some((labels.max(1), base.hidden)));
+    let layout = Layout::new(&base.sites, &places, &base.head_sizes());
     let plan = crate::train::training_plan(&model, shape, &layout, Output::CrossEntropy)?;
     let state = std::mem::size_of::<TrainState>() + 4 * 4 * layout.len;
     let weight_bytes = elements * 4;
     Ok(Estimate { weight_bytes, memory_bytes: weight_bytes + plan.bytes() + state })
-}
-
-/// A tensor's name without what a model with a task head puts before it.
-fn bare(name: &str) -> &str {
-    name.strip_prefix("bert.").unwrap_or(name)
 }
 
 fn not_begun() -> Error {

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::adapter::merge::fold;
-use crate::adapter::{Adapter, Pooling};
+use crate::adapter::{Adapter, TaskType};
 use crate::checkpoint::{HostTensor, safetensors};
 use crate::error::{Error, Result};
 
@@ -11,8 +11,18 @@ use crate::error::{Error, Result};
 struct Entry {
     name: String,
     shape: Vec<usize>,
-    /// The device's tensor it is a part of, and which part; None for those kept beside the device.
-    source: Option<(String, usize)>,
+    source: Source,
+}
+
+/// Where a tensor comes from.
+#[derive(Debug)]
+enum Source {
+    /// The device's tensor it is a part of, from this element on.
+    Device { leaf: String, start: usize },
+    /// The adapter's head.
+    Head(HostTensor),
+    /// Those kept beside the device.
+    Extra(String),
 }
 
 /// A merge under way.
@@ -61,19 +71,15 @@ impl Session {
     }
 
     async fn merged(&self, merge: &Merge, entry: &Entry) -> Result<Vec<u8>> {
-        let head = merge.adapter.head.as_ref();
-        let mut tensor = match (&entry.source, entry.name.as_str(), head) {
-            (Some((leaf, part)), ..) => {
+        let mut tensor = match &entry.source {
+            Source::Device { leaf, start } => {
                 let backend = self.backend.as_ref().expect("a loaded session has a device");
                 let packed = backend.read(leaf).await?;
                 let count: usize = entry.shape.iter().product();
-                HostTensor { shape: entry.shape.clone(), data: packed.data[part * count..(part + 1) * count].to_vec() }
+                HostTensor { shape: entry.shape.clone(), data: packed.data[*start..start + count].to_vec() }
             }
-            (None, "classifier.weight", Some(head)) => {
-                HostTensor { shape: entry.shape.clone(), data: head.weight.clone() }
-            }
-            (None, "classifier.bias", Some(head)) => HostTensor { shape: entry.shape.clone(), data: head.bias.clone() },
-            (None, name, _) => self.extra[name.strip_prefix(self.model.prefix()).unwrap_or(name)].clone(),
+            Source::Head(tensor) => tensor.clone(),
+            Source::Extra(name) => self.extra[name].clone(),
         };
         fold(&merge.name, &merge.adapter, &self.base, &entry.name, &mut tensor)?;
         Ok(bytemuck::cast_slice(&tensor.data).to_vec())
@@ -83,26 +89,26 @@ impl Session {
     fn entries(&self, adapter: &Adapter) -> Result<Vec<Entry>> {
         let prefix = self.model.prefix();
         let mut entries = Vec::new();
-        for (leaf, shape) in self.model.weights()? {
-            let parts: Vec<&str> = leaf.split('+').collect();
-            let mut part_shape = shape.clone();
-            part_shape[0] /= parts.len();
-            entries.extend(parts.iter().enumerate().map(|(at, part)| Entry {
-                name: format!("{prefix}{part}"),
-                shape: part_shape.clone(),
-                source: Some((leaf.clone(), at)),
-            }));
+        for weight in self.model.weights()? {
+            let mut start = 0;
+            for (part, shape) in &weight.parts {
+                let source = Source::Device { leaf: weight.leaf.clone(), start };
+                entries.push(Entry { name: format!("{prefix}{part}"), shape: shape.clone(), source });
+                start += shape.iter().product::<usize>();
+            }
         }
         let kept = |(name, tensor): (&String, &HostTensor)| {
-            let (name, shape) = (format!("{prefix}{name}"), tensor.shape.clone());
-            Entry { name, shape, source: None }
+            let (own, shape) = (format!("{prefix}{name}"), tensor.shape.clone());
+            Entry { name: own, shape, source: Source::Extra(name.clone()) }
         };
         entries.extend(self.extra.iter().map(kept));
-        if let (Pooling::Pooler, Some(head)) = (self.options.pooling, &adapter.head) {
-            let labels = head.labels.len();
-            let entry = |name: &str, shape: Vec<usize>| Entry { name: name.into(), shape, source: None };
-            entries.push(entry("classifier.weight", vec![labels, head.hidden]));
-            entries.push(entry("classifier.bias", vec![labels]));
+        if self.base.task != TaskType::FeatureExtraction {
+            let tensors = adapter.head.iter().flat_map(|head| head.tensors());
+            let entry = |(name, tensor): (String, HostTensor)| {
+                let shape = tensor.shape.clone();
+                Entry { name, shape, source: Source::Head(tensor) }
+            };
+            entries.extend(tensors.map(entry));
         }
         Ok(entries)
     }

@@ -18,9 +18,9 @@ pub use profile::StepTime;
 pub use run::{EndReason, TrainEvent, TrainResult};
 pub use train::Example;
 
-use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, Pooling};
+use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, TaskType};
 use crate::backend::{Backend, Progress};
-use crate::checkpoint::{HostTensor, ModelConfig, Tokenizer};
+use crate::checkpoint::{HostTensor, Tokenizer};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
@@ -37,6 +37,26 @@ pub enum Task {
     TextClassification,
     /// A vector for each text.
     FeatureExtraction,
+}
+
+/// How the states of a text's tokens become one vector for the head, which decides the file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// L2-normalised mean over the attention mask (sentence-transformers): PEFT's FEATURE_EXTRACTION format on the bare
+    /// encoder, with the head in files of its own.
+    Mean,
+    /// As the family's `...ForSequenceClassification` does it: PEFT's SEQ_CLS format, head included.
+    Pooler,
+}
+
+impl From<Pooling> for TaskType {
+    fn from(pooling: Pooling) -> TaskType {
+        match pooling {
+            Pooling::Mean => TaskType::FeatureExtraction,
+            Pooling::Pooler => TaskType::SeqCls,
+        }
+    }
 }
 
 /// How a session is set up.
@@ -83,17 +103,10 @@ impl Session {
     /// Reads configuration and tokenizer. A device and the weights come after.
     pub fn new(config: &[u8], tokenizer: &[u8], options: SessionOptions) -> Result<Session> {
         check_labels(&options)?;
-        let config = ModelConfig::from_json(config)?;
+        let model = Model::from_json(config, options.pooling.into())?;
         let tokenizer = Tokenizer::from_bytes(tokenizer)?;
-        tokenizer.check(config.vocab_size, config.type_vocab_size)?;
-        let model = Model { config, pooling: options.pooling };
-        let base = Base {
-            model_type: model.config.model_type.clone(),
-            sites: model.sites()?,
-            pooling: options.pooling,
-            hidden: model.config.hidden_size,
-            labels: options.labels.clone(),
-        };
+        tokenizer.check(model.common().vocab_size, model.common().type_vocab_size)?;
+        let base = model.base(options.labels.clone())?;
         Ok(Session {
             model,
             base,
@@ -148,9 +161,8 @@ impl Session {
 
     /// Bytes of the adapters' vectors and heads.
     pub fn adapter_bytes(&self) -> usize {
-        let head = |head: &Head| head.weight.len() + head.bias.len();
         let size = |adapter: &Adapter| {
-            adapter.vectors.values().map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, head)
+            adapter.vectors.values().map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, Head::elements)
         };
         self.adapters.values().map(size).sum::<usize>() * 4
     }
@@ -164,9 +176,9 @@ impl Session {
     /// default targets, so that the first calls do not have to. Texts are cut to what the model takes.
     pub async fn warm_up(&mut self, shape: BatchShape, progress: Progress<'_>) -> Result<()> {
         self.check_loaded()?;
-        let shape = BatchShape { length: shape.length.min(self.model.config.max_position_embeddings), ..shape };
+        let shape = BatchShape { length: shape.length.min(self.model.common().longest), ..shape };
         self.check_shape(shape)?;
-        let bare = Layout::new(&self.base.sites, &[], None);
+        let bare = Layout::new(&self.base.sites, &[], &[]);
         let mut plans = vec![forward_plan(&self.model, shape, &bare, 1, Output::Embedding)?];
         if self.options.task == Task::TextClassification {
             plans.push(self.training_plan(shape, None)?);
@@ -180,7 +192,7 @@ impl Session {
     }
 
     fn training_plan(&self, shape: BatchShape, adapter: Option<&str>) -> Result<Plan> {
-        let head = Some((self.base.labels.len().max(1), self.base.hidden));
+        let head = self.base.head_sizes();
         let layout = match adapter {
             Some(name) => {
                 let adapter = self.adapter(name)?;
@@ -188,9 +200,12 @@ impl Session {
                     adapter.vectors.contains_key(&(self.base.sites[*index].module.clone(), *place))
                 };
                 let both = (0..self.base.sites.len()).flat_map(|index| [(index, Place::Output), (index, Place::Input)]);
-                Layout::new(&self.base.sites, &both.filter(held).collect::<Vec<_>>(), head)
+                Layout::new(&self.base.sites, &both.filter(held).collect::<Vec<_>>(), &head)
             }
-            None => Layout::new(&self.base.sites, &self.base.settle(&mut AdapterConfig::default())?, head),
+            None => {
+                let places = self.base.settle(&mut AdapterConfig::usual(&self.base.model_type))?;
+                Layout::new(&self.base.sites, &places, &head)
+            }
         };
         training_plan(&self.model, shape, &layout, Output::CrossEntropy)
     }
@@ -205,7 +220,7 @@ impl Session {
     }
 
     fn check_shape(&self, BatchShape { batch, length }: BatchShape) -> Result<()> {
-        let longest = self.model.config.max_position_embeddings;
+        let longest = self.model.common().longest;
         if batch == 0 || length == 0 || length > longest {
             let reason = format!("is {batch} x {length}: give at least one text of 1 to {longest} tokens");
             return Err(Error::BadOption { option: "shape".into(), reason });

@@ -29,9 +29,9 @@ impl Session {
         self.check_loaded()?;
         self.check_shape(shape)?;
         let plan = self.training_plan(shape, None)?;
-        let text = arbitrary_text(shape.length, self.model.config.vocab_size);
+        let text = arbitrary_text(shape.length, self.model.common().vocab_size);
         let batch = Batch { rows: vec![&text; shape.batch], weight: 1.0 / shape.batch as f32, ..Batch::default() };
-        let inputs = batch.inputs(shape, self.tokenizer.pad_id());
+        let inputs = batch.inputs(shape, self.model.common().padding);
         let zeros = vec![0.0; plan.gradients - 1];
         let table = vec![1.0; plan.gradients - 1];
         let backend = self.backend.as_mut().expect("a loaded session has a device");

@@ -3,7 +3,7 @@
 use crate::adapter::{Adapter, Layout};
 use crate::backend::{Program, StepResult, TrainState, Training};
 use crate::models::BatchShape;
-use crate::train::{Encoded, Metrics, Objective, Sampler, Settings};
+use crate::train::{Encoded, Metrics, Objective, Sampler, Settings, Target};
 use serde::Serialize;
 
 /// Why a run ended.
@@ -57,13 +57,20 @@ pub struct TrainResult {
     pub objective: Objective,
 }
 
-/// Texts with the number of their label.
+/// Texts with what they are compared with.
 #[derive(Debug, Default)]
 pub struct Examples {
     /// The texts.
     pub texts: Vec<Encoded>,
-    /// Their labels.
-    pub labels: Vec<usize>,
+    /// What each is compared with.
+    pub targets: Vec<Target>,
+}
+
+impl Examples {
+    /// The class of each text.
+    pub fn classes(&self) -> Vec<usize> {
+        self.targets.iter().map(Target::class).collect()
+    }
 }
 
 /// The best state so far.
@@ -123,7 +130,7 @@ impl Run {
     pub fn leave_device(&mut self) {
         self.device = None;
         self.submitted = self.state.step;
-        self.sampler = Sampler::new(&self.examples.labels, self.sampler.classes(), self.settings.seed);
+        self.sampler = Sampler::new(&self.examples.classes(), self.sampler.classes(), self.settings.seed);
         for _ in 0..self.submitted * self.settings.gradient_accumulation {
             self.sampler.batch(self.settings.batch_size);
         }

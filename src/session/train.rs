@@ -3,13 +3,13 @@
 use super::infer::{InferOptions, Selection, Text};
 use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
 use super::{Session, Task};
-use crate::adapter::{Adapter, Head, Layout, Pooling};
+use crate::adapter::{Adapter, Head, Layout, TaskType};
 use crate::backend::{Inputs, TrainState};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
 use crate::ops::PairLossKind;
 use crate::train::{
-    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, TrainOptions, bucket,
+    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, Target, TrainOptions, bucket,
     logistic_regression, prototypes, training_plan,
 };
 use serde::Deserialize;
@@ -47,8 +47,7 @@ impl Session {
             return Err(Error::BadOption { option: "task".into(), reason: reason.into() });
         }
         let labels = self.check_examples(examples)?;
-        let settings =
-            options.resolve(examples.len(), self.base.labels.len(), self.model.config.max_position_embeddings)?;
+        let settings = options.resolve(examples.len(), self.base.labels.len(), self.model.common().longest)?;
         let examples = self.examples(examples, labels, settings.max_length)?;
         let validation_labels = self.label_numbers(validation)?;
         let validation = self.examples(validation, validation_labels, settings.max_length)?;
@@ -147,7 +146,7 @@ impl Session {
         if run.end.is_none() && run.submitted < run.settings.steps {
             let inputs: Vec<Inputs> = (0..run.settings.gradient_accumulation)
                 .map(|_| {
-                    batch(&run.examples, &mut run.sampler, &run.settings).inputs(run.shape, self.tokenizer.pad_id())
+                    batch(&run.examples, &mut run.sampler, &run.settings).inputs(run.shape, self.model.common().padding)
                 })
                 .collect();
             let settings = run.settings.adamw(run.submitted, &run.layout);
@@ -181,7 +180,7 @@ impl Session {
         if let Some(kept) = kept {
             self.adapters.insert(run.name.clone(), kept);
         }
-        Ok((adapter, Metrics::new(&logits?, &run.validation.labels, self.base.labels.len())))
+        Ok((adapter, Metrics::new(&logits?, &run.validation.classes(), self.base.labels.len())))
     }
 
     /// The adapter with the run's vectors, and the head that goes with them.
@@ -190,7 +189,7 @@ impl Session {
         run.layout.unpack(&run.state.parameters, &mut adapter);
         if run.settings.objective == Objective::Contrastive && run.state.step > 0 {
             let rows = self.embeddings_with(&run.name, &adapter, &run.examples.texts).await?;
-            let (weight, bias) = logistic_regression(&rows, &run.examples.labels, self.base.labels.len(), RIDGE);
+            let (weight, bias) = logistic_regression(&rows, &run.examples.classes(), self.base.labels.len(), RIDGE);
             adapter.head = Some(self.make_head(weight, bias));
         }
         Ok(adapter)
@@ -211,16 +210,16 @@ impl Session {
     /// The adapter with a head: class means of its embeddings where it has none yet. The base model gets the class means of its own,
     /// so that base and adapter can be compared.
     async fn with_head(&mut self, mut adapter: Adapter, examples: &Examples) -> Result<Adapter> {
-        if self.options.pooling == Pooling::Pooler {
+        if self.base.task != TaskType::FeatureExtraction {
             return Ok(self.with_model_head(adapter));
         }
         let base = Selection::Active(Vec::new());
         let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
-        self.base_head = Some(self.prototype_head(&rows, &examples.labels));
+        self.base_head = Some(self.prototype_head(&rows, &examples.classes()));
         if adapter.head.is_none() {
             let fresh = adapter.vectors.values().flatten().all(|x| *x == 1.0);
             let rows = if fresh { rows } else { self.embeddings_with("", &adapter, &examples.texts).await? };
-            adapter.head = Some(self.prototype_head(&rows, &examples.labels));
+            adapter.head = Some(self.prototype_head(&rows, &examples.classes()));
         }
         Ok(adapter)
     }
@@ -231,7 +230,7 @@ impl Session {
     }
 
     fn make_head(&self, weight: Vec<f32>, bias: Vec<f32>) -> Head {
-        Head { weight, bias, labels: self.base.labels.clone(), hidden: self.base.hidden }
+        Head::single(&self.base, weight, bias)
     }
 
     fn run(
@@ -249,10 +248,10 @@ impl Session {
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
         let longest = examples.texts.iter().map(|text| text.ids.len()).max().unwrap_or(1);
         let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
-        let length = bucket(longest, self.model.config.max_position_embeddings, kind);
+        let length = bucket(longest, self.model.common().longest, kind);
         Ok(Run {
             name: name.into(),
-            sampler: Sampler::new(&examples.labels, self.base.labels.len(), settings.seed),
+            sampler: Sampler::new(&examples.classes(), self.base.labels.len(), settings.seed),
             shape: BatchShape { batch: settings.batch_size, length },
             good: state.clone(),
             state,
@@ -293,7 +292,8 @@ impl Session {
 
     fn examples(&self, examples: &[Example], labels: Vec<usize>, max_length: usize) -> Result<Examples> {
         let texts: Vec<Text> = examples.iter().map(|example| example.text.clone()).collect();
-        Ok(Examples { texts: self.encode(&texts, Some(max_length))?, labels })
+        let targets = labels.into_iter().map(Target::Class).collect();
+        Ok(Examples { texts: self.encode(&texts, Some(max_length))?, targets })
     }
 }
 
@@ -305,7 +305,7 @@ impl Settings {
             step: done + 1,
             learning_rate: self.learning_rate * rate,
             head_learning_rate: self.head_learning_rate * rate,
-            head_start: layout.head.as_ref().map_or(layout.len, |head| head.weight_offset),
+            head_start: layout.head_start(),
             weight_decay: self.weight_decay,
             beta1: 0.9,
             beta2: 0.999,
@@ -321,7 +321,7 @@ fn batch<'a>(examples: &'a Examples, sampler: &mut Sampler, settings: &Settings)
     Batch {
         rows: picked.iter().map(|at| &examples.texts[*at]).collect(),
         slots: Vec::new(),
-        labels: picked.iter().map(|at| examples.labels[*at]).collect(),
+        targets: picked.iter().map(|at| &examples.targets[*at]).collect(),
         weight: 1.0 / (settings.batch_size * settings.gradient_accumulation) as f32,
     }
 }

@@ -10,7 +10,7 @@ mod sampler;
 mod schedule;
 
 pub use adamw::AdamW;
-pub use batch::{Batch, Encoded, bucket};
+pub use batch::{Batch, Encoded, Target, bucket};
 pub use metrics::{Metrics, argmax, softmax};
 pub use options::{ContrastiveLoss, Objective, Optimizer, Schedule, Settings, TrainOptions};
 pub use plans::{forward_plan, training_plan};

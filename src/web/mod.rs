@@ -6,9 +6,8 @@ mod device;
 mod error;
 mod profile;
 
-use crate::adapter::Pooling;
 use crate::models::BatchShape;
-use crate::session::{EndReason, Example, Selection, Session, SessionOptions, Text, TrainEvent};
+use crate::session::{EndReason, Example, Pooling, Selection, Session, SessionOptions, Text, TrainEvent};
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
 use error::{bad_option, to_error};
 use serde::Deserialize;
@@ -42,7 +41,7 @@ pub fn estimate(config: &str, header: &[u8], options: JsValue) -> Result<JsValue
 /// Values of `model_type` that can be loaded.
 #[wasm_bindgen(js_name = supportedModelTypes)]
 pub fn supported_model_types() -> Vec<String> {
-    crate::checkpoint::config::SUPPORTED.iter().map(|name| (*name).to_string()).collect()
+    crate::models::supported()
 }
 
 /// A base model with its adapters on a device.

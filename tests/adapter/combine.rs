@@ -1,6 +1,7 @@
 //! Sums and products of adapters.
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Missing, Place, Pooling, product, weighted_sum};
+use ia3_web::adapter::{Adapter, AdapterConfig, Missing, Place, product, weighted_sum};
+use ia3_web::session::Pooling;
 
 use super::support::{base, code, fresh, multi, tensors};
 

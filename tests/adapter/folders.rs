@@ -1,9 +1,10 @@
 //! Adapter folders: PEFT's load here and come out the same, broken ones are refused.
 
 use ia3_web::Error;
-use ia3_web::adapter::{Adapter, AdapterConfig, Base, Loaded, Place, Pooling, load, save};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Loaded, Place, load, save};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::read_all;
+use ia3_web::session::Pooling;
 use serde_json::{Value, json};
 
 use super::support::{Files, base, code, folder, fresh, vector_key, with_config, with_tensors};

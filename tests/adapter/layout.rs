@@ -1,6 +1,7 @@
 //! Adapters in flat buffers, and fresh ones.
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Layout, Pooling};
+use ia3_web::adapter::{Adapter, AdapterConfig, Layout};
+use ia3_web::session::Pooling;
 
 use super::support::{base, fresh, multi};
 
@@ -8,7 +9,7 @@ use super::support::{base, fresh, multi};
 fn a_layout_packs_and_unpacks() {
     let base = base(Pooling::Pooler);
     let adapter = fresh(&base, AdapterConfig::default());
-    let layout = Layout::new(&base.sites, &base.resolve(&adapter.config).unwrap(), Some((3, 24)));
+    let layout = Layout::new(&base.sites, &base.resolve(&adapter.config).unwrap(), &base.head_sizes());
     assert_eq!((layout.vectors.len(), layout.len), (8, 2 * (24 + 24 + 24 + 40) + 3 * 24 + 3));
     assert_eq!(layout.vectors[1].module, "bert.encoder.layer.0.attention.self.value");
     let packed = layout.pack(&adapter);
@@ -33,7 +34,7 @@ fn a_union_of_layouts_holds_every_adapter() {
     assert_eq!(packed[query.offset..][..24], other.vectors[&(query.module.clone(), query.place)]);
     let key = &union.vectors[1];
     assert_eq!(packed[key.offset..][..24], [1.0; 24]);
-    assert_eq!(packed[union.head.unwrap().weight_offset..], [0.0; 75]);
+    assert_eq!(packed[union.head_start()..], [0.0; 75]);
 }
 
 #[test]

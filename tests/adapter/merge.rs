@@ -2,8 +2,9 @@
 
 use ia3_web::Error;
 use ia3_web::adapter::merge::fold;
-use ia3_web::adapter::{AdapterConfig, Place, Pooling};
+use ia3_web::adapter::{AdapterConfig, Place};
 use ia3_web::checkpoint::HostTensor;
+use ia3_web::session::Pooling;
 
 use super::support::{base, code, fresh, multi, tensors};
 

@@ -1,6 +1,7 @@
 //! Folders that differ from what PEFT writes today and load all the same.
 
-use ia3_web::adapter::{AdapterConfig, Loaded, Place, Pooling, TaskType, load, save};
+use ia3_web::adapter::{AdapterConfig, Loaded, Place, TaskType, load, save};
+use ia3_web::session::Pooling;
 
 use super::support::{base, folder, fresh, list, pattern, vector_key, with_tensors};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use ia3_web::Result;
-use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, Pooling, Targets, load};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, Targets, load};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::{read_all, write};
+use ia3_web::session::Pooling;
 use serde_json::Value;
 
 pub use super::tiny_bert::{base, fixtures};
@@ -38,9 +39,8 @@ pub fn fresh(base: &Base, config: AdapterConfig) -> Adapter {
     let mut config = AdapterConfig { init_ia3_weights: false, ..config };
     let places = base.settle(&mut config).unwrap();
     let mut adapter = Adapter::new(config, &base.sites, &places, 7);
-    let (labels, hidden) = (base.labels.clone(), base.hidden);
-    let weight = (0..labels.len() * hidden).map(|i| i as f32).collect();
-    adapter.head = Some(Head { weight, bias: vec![0.5; labels.len()], labels, hidden });
+    let weight = (0..base.labels.len() * 24).map(|i| i as f32).collect();
+    adapter.head = Some(Head::single(base, weight, vec![0.5; base.labels.len()]));
     adapter
 }
 

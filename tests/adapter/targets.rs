@@ -5,7 +5,8 @@ use std::fs;
 
 use ia3_web::Error;
 use ia3_web::adapter::defaults::default_targets;
-use ia3_web::adapter::{AdapterConfig, Place, Pooling, Site, Targets, TaskType, resolve, settle};
+use ia3_web::adapter::{AdapterConfig, Place, Site, Targets, TaskType, resolve, settle};
+use ia3_web::session::Pooling;
 use serde_json::{Value, json};
 
 use super::support::{base, fixtures, list, pattern, tensors};
@@ -133,4 +134,15 @@ fn names_that_match_no_linear_layer_are_not_written() {
     config.exclude_modules = list(&["LayerNorm"]);
     assert_eq!(base(Pooling::Pooler).settle(&mut config).unwrap().len(), 2);
     assert_eq!((config.target_modules, config.exclude_modules), (list(&["key"]), None));
+}
+
+#[test]
+fn the_papers_targets_leave_out_the_output_of_attention() {
+    let base = base(Pooling::Pooler);
+    let mut config = AdapterConfig::paper("bert").unwrap();
+    let found = base.settle(&mut config).unwrap();
+    let modules: Vec<&str> = found.iter().map(|(index, _)| base.sites[*index].module.as_str()).collect();
+    assert_eq!(modules.len(), 6);
+    assert!(modules.iter().all(|module| !module.contains("attention.output")), "{modules:?}");
+    assert!(ia3_web::models::supported().iter().all(|model_type| AdapterConfig::paper(model_type).is_some()));
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ia3_web::adapter::{Base, Pooling, Site};
+use ia3_web::adapter::{Base, HeadModule, Site};
+use ia3_web::session::Pooling;
 
 /// Path of a fixture.
 pub fn fixtures(path: &str) -> PathBuf {
@@ -23,5 +24,6 @@ pub fn base(pooling: Pooling) -> Base {
     let mut sites: Vec<_> = (0..2).flat_map(layer).collect();
     sites.push(site(format!("{prefix}pooler.dense"), 24, 24));
     let labels = ["red", "green", "blue"].map(String::from).to_vec();
-    Base { model_type: "bert".into(), sites, pooling, hidden: 24, labels }
+    let head = vec![HeadModule::last("classifier", 24)];
+    Base { model_type: "bert".into(), prefix: "bert.", sites, task: pooling.into(), head, labels }
 }

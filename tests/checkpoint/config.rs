@@ -1,18 +1,34 @@
 //! `config.json`.
 
 use ia3_web::Error;
-use ia3_web::checkpoint::{HiddenAct, ModelConfig};
+use ia3_web::Result;
+use ia3_web::adapter::TaskType;
+use ia3_web::models::{Model, supported};
 
 const CONFIG: &str = r#"{"model_type": "bert", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3,
     "intermediate_size": 40, "vocab_size": 67, "max_position_embeddings": 40, "hidden_act": "gelu",
     "id2label": {"1": "yes", "0": "no"}}"#;
 
+fn read(json: &str) -> Result<Model> {
+    Model::from_json(json.as_bytes(), TaskType::SeqCls)
+}
+
 #[test]
 fn reads_a_configuration() {
-    let config = ModelConfig::from_json(CONFIG.as_bytes()).unwrap();
-    assert_eq!((config.hidden_size, config.num_attention_heads, config.vocab_size), (24, 3, 67));
-    assert_eq!((config.hidden_act, config.type_vocab_size, config.layer_norm_eps), (HiddenAct::Gelu, 2, 1e-12));
-    assert_eq!(config.labels, Some(vec!["no".into(), "yes".into()]));
+    let model = read(CONFIG).unwrap();
+    let common = model.common();
+    assert_eq!((common.hidden_size, common.vocab_size, common.type_vocab_size), (24, 67, Some(2)));
+    assert_eq!((common.longest, common.padding.token), (40, 0));
+    assert_eq!(common.labels, Some(vec!["no".into(), "yes".into()]));
+}
+
+/// As fairseq, RoBERTa and MPNet never give a token one of the positions up to the padding token's id.
+#[test]
+fn positions_that_padding_takes_are_no_length() {
+    let roberta = read(&CONFIG.replace("bert", "roberta")).unwrap();
+    assert_eq!((roberta.common().longest, roberta.common().padding.token), (38, 1));
+    let short = CONFIG.replace("bert", "mpnet").replace(r#"embeddings": 40"#, r#"embeddings": 2"#);
+    assert_eq!(read(&short).unwrap_err().code(), "bad-config");
 }
 
 #[test]
@@ -25,14 +41,14 @@ fn a_bad_configuration_names_the_field() {
         (r#""num_attention_heads": 3"#, r#""num_attention_heads": 0"#, "num_attention_heads"),
         (r#""vocab_size": 67"#, r#""vocab_size": "67""#, "vocab_size"),
         (r#""vocab_size": 67"#, r#""vocab_size": 67, "pad_token_id": 67"#, "pad_token_id"),
-        (r#""gelu""#, r#""swish""#, "hidden_act"),
+        (r#""gelu""#, r#""mish""#, "hidden_act"),
         (r#""gelu""#, r#""gelu", "layer_norm_eps": 0"#, "layer_norm_eps"),
         (r#""gelu""#, r#""gelu", "position_embedding_type": "relative_key""#, "position_embedding_type"),
         (r#""gelu""#, r#""gelu", "is_decoder": true"#, "is_decoder"),
         (r#""1": "yes""#, r#""2": "yes""#, "id2label"),
         ("}}", "}", "the file"),
     ] {
-        match ModelConfig::from_json(CONFIG.replace(from, to).as_bytes()) {
+        match read(&CONFIG.replace(from, to)) {
             Err(Error::BadConfig { field: found, .. }) => assert_eq!(found, field),
             other => panic!("{to}: {other:?}"),
         }
@@ -41,6 +57,6 @@ fn a_bad_configuration_names_the_field() {
 
 #[test]
 fn another_architecture_is_refused_with_the_supported_ones() {
-    let error = ModelConfig::from_json(CONFIG.replace(r#""bert""#, r#""llama""#).as_bytes()).unwrap_err();
-    assert_eq!(error, Error::UnsupportedModel { model_type: "llama".into(), supported: vec!["bert".into()] });
+    let error = read(&CONFIG.replace(r#""bert""#, r#""albert""#)).unwrap_err();
+    assert_eq!(error, Error::UnsupportedModel { model_type: "albert".into(), supported: supported() });
 }

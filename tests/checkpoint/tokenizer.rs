@@ -33,7 +33,6 @@ fn encodes_text_and_pairs() {
     let pair = tokenizer.encode("a", Some("b!"), 128).unwrap();
     assert_eq!((pair.ids, pair.type_ids), (vec![2, 8, 3, 9, 7, 3], vec![0, 0, 0, 1, 1, 1]));
     assert_eq!(tokenizer.encode("[CLS] a", None, 128).unwrap().ids, [2, 2, 8, 3]);
-    assert_eq!(tokenizer.pad_id(), 0);
 }
 
 #[test]
@@ -57,17 +56,17 @@ fn truncates_the_longer_text_first() {
 #[test]
 fn a_tokenizer_that_gives_more_ids_than_the_model_has_is_refused() {
     let tokenizer = Tokenizer::from_bytes(TOKENIZER.as_bytes()).unwrap();
-    assert_eq!(tokenizer.check(10, 2), Ok(()));
-    assert_eq!(tokenizer.check(9, 2).unwrap_err().code(), "bad-tokenizer");
-    assert_eq!(tokenizer.check(10, 1).unwrap_err().code(), "bad-tokenizer");
+    assert_eq!(tokenizer.check(10, Some(2)), Ok(()));
+    assert_eq!(tokenizer.check(9, Some(2)).unwrap_err().code(), "bad-tokenizer");
+    assert_eq!(tokenizer.check(10, Some(1)).unwrap_err().code(), "bad-tokenizer");
 }
 
 #[test]
 fn a_bad_tokenizer_is_refused() {
     for (from, to) in [
-        ("WordPiece\", \"unk", "BPE\", \"unk"),
+        ("WordPiece\", \"unk", "WordLevel\", \"unk"),
         ("BertNormalizer", "Replace"),
-        (r#"{"type": "BertPreTokenizer"}"#, "null"),
+        (r#"{"type": "BertPreTokenizer"}"#, r#"{"type": "UnicodeScripts"}"#),
         ("TemplateProcessing", "RobertaProcessing"),
         (r#""[CLS]": {"id""#, r#""[XXX]": {"id""#),
         (r#""id": "A""#, r#""id": "B""#),
@@ -109,4 +108,52 @@ fn gives_the_ids_that_transformers_gives_for_minilm() {
     let home = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     let cache = set("IA3_WEB_CACHE").or_else(|| Some(home()?.join("ia3-web"))).expect("a cache folder");
     compare("minilm.json", &cache.join("hub/sentence-transformers/all-MiniLM-L6-v2/resolve/main/tokenizer.json"));
+}
+
+/// RoBERTa's kind: BPE over bytes, `<s> A </s></s> B </s>`, all of type 0.
+const BYTE_LEVEL: &str = r###"{"version": "1.0", "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+    "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": true, "add_prefix_space": false},
+    "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "", "end_of_word_suffix": "",
+        "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+        "vocab": {"<s>": 0, "<pad>": 1, "</s>": 2, "a": 3, "b": 4, "Ġ": 5, "Ġa": 6, "ab": 7}, "merges": ["Ġ a", "a b"]}}"###;
+
+/// XLM-RoBERTa's kind: Unigram over words that begin with a mark.
+const UNIGRAM: &str = r###"{"version": "1.0", "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},
+        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true}]},
+    "post_processor": {"type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+        "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}},
+                 {"SpecialToken": {"id": "</s>", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+        "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}, "</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]}}},
+    "model": {"type": "Unigram", "unk_id": 3, "byte_fallback": false,
+        "vocab": [["<s>", 0.0], ["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["▁a", -1.0], ["▁", -2.0], ["a", -3.0], ["b", -3.0]]}}"###;
+
+#[test]
+fn encodes_with_bytes_and_with_unigrams() {
+    let bytes = Tokenizer::from_bytes(BYTE_LEVEL.as_bytes()).unwrap();
+    assert_eq!(bytes.encode("ab a", None, 9).unwrap().ids, [0, 7, 6, 2]);
+    let pair = bytes.encode("a", Some("b"), 9).unwrap();
+    assert_eq!((pair.ids, pair.type_ids), (vec![0, 3, 2, 2, 4, 2], vec![0; 6]));
+    let unigrams = Tokenizer::from_bytes(UNIGRAM.as_bytes()).unwrap();
+    assert_eq!(unigrams.encode("ab b", None, 9).unwrap().ids, [0, 4, 7, 5, 7, 2]);
+    let plain = BYTE_LEVEL.replace("RobertaProcessing", "ByteLevel");
+    assert_eq!(Tokenizer::from_bytes(plain.as_bytes()).unwrap().encode("ab a", None, 9).unwrap().ids, [7, 6]);
+    let random = BYTE_LEVEL.replace(r#""dropout": null"#, r#""dropout": 0.1"#);
+    assert_eq!(Tokenizer::from_bytes(random.as_bytes()).err().unwrap().code(), "bad-tokenizer");
+}
+
+#[test]
+fn tokens_know_where_they_come_from() {
+    let tokenizer = Tokenizer::from_bytes(TOKENIZER.as_bytes()).unwrap();
+    let row = tokenizer.encode("playing", Some("é b"), 9).unwrap();
+    let places = row.sources.iter().map(|source| source.map(|source| (source.text, source.start, source.end)));
+    let expected = [None, Some((0, 0, 4)), Some((0, 4, 7)), None, Some((1, 0, 2)), Some((1, 3, 4)), None];
+    assert_eq!(places.collect::<Vec<_>>(), expected);
+    let words = ["playing", "b", "a"].map(String::from);
+    let row = tokenizer.encode_words(&words, 5).unwrap();
+    assert_eq!((row.ids, row.truncated), (vec![2, 4, 5, 9, 3], true));
+    let words: Vec<_> = row.sources.iter().map(|source| source.map(|source| source.text)).collect();
+    assert_eq!(words, [None, Some(0), Some(0), Some(1), None]);
 }

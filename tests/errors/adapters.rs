@@ -2,8 +2,8 @@
 
 use crate::support::session::*;
 use crate::{refused, says};
-use ia3_web::adapter::Pooling;
 use ia3_web::models::BatchShape;
+use ia3_web::session::Pooling;
 use ia3_web::session::{AdapterOptions, CombineOptions, Selection, Session, SessionOptions};
 use pollster::block_on;
 use serde_json::json;

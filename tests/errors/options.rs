@@ -2,8 +2,8 @@
 
 use crate::refused;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
+use ia3_web::session::Pooling;
 use ia3_web::session::{InferOptions, Selection, Session, SessionOptions, Task};
 use ia3_web::train::TrainOptions;
 use pollster::block_on;

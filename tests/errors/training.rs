@@ -3,7 +3,7 @@
 use crate::support::session::*;
 use crate::{refused, says};
 use ia3_web::Result;
-use ia3_web::adapter::Pooling;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Example, Session, SessionOptions, Task, TrainEvent};
 use ia3_web::train::{Objective, Schedule, TrainOptions};
 use pollster::block_on;

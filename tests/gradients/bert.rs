@@ -7,10 +7,11 @@ use crate::support::{Tensors, assert_close, devices, load_tensors, run::gradient
 use crate::tiny::{self, LABELS, SHAPE};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
-use ia3_web::adapter::{Adapter, AdapterConfig, Layout, Place, Pooling, Targets};
-use ia3_web::models::{Model, Output};
+use ia3_web::adapter::{Adapter, AdapterConfig, Layout, Place, Targets};
+use ia3_web::models::Output;
 use ia3_web::ops::PairLossKind;
-use ia3_web::train::{Batch, Encoded, training_plan};
+use ia3_web::session::Pooling;
+use ia3_web::train::{Batch, Encoded, Target, training_plan};
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -22,16 +23,15 @@ fn var(data: &[f32], shape: &[usize]) -> Var {
     Var::from_tensor(&tensor(data, shape)).unwrap()
 }
 
-fn reference(model: &Model, weights: &Tensors, adapter: &Adapter) -> Bert {
+fn reference(weights: &Tensors, adapter: &Adapter) -> Bert {
     let bare = |module: &str| module.trim_start_matches("bert.").to_string();
     let vector =
         |((module, place), data): (&(String, Place), &Vec<f32>)| ((bare(module), *place), var(data, &[data.len()]));
-    let head = adapter.head.as_ref().unwrap();
+    let head = adapter.head.as_ref().unwrap().last();
     Bert {
-        config: model.config.clone(),
         weights: weights.iter().map(|(name, found)| (name.clone(), tensor(&found.data, &found.shape))).collect(),
         vectors: adapter.vectors.iter().map(vector).collect(),
-        head: [var(&head.weight, &[LABELS, head.hidden]), var(&head.bias, &[LABELS])],
+        head: [var(&head.weight, &[LABELS, head.in_features]), var(&head.bias, &[LABELS])],
     }
 }
 
@@ -69,23 +69,25 @@ fn flat(gradients: &GradStore, var: &Var) -> Vec<f32> {
 
 fn check(pooling: Pooling, output: Output, config: AdapterConfig) {
     let random = &mut Random::new(5);
-    let model = Model { config: tiny::config(), pooling };
+    let model = tiny::model(pooling.into());
     let weights = tiny::weights(&model, random);
     let mut adapter = tiny::adapter(&model, config, random);
     let texts = tiny::texts(random);
     let labels = [0, 1, 2, 0, 1, 1];
-    let bert = reference(&model, &weights, &adapter);
+    let bert = reference(&weights, &adapter);
     let (loss, expected) = expected(&bert, &texts, &labels, pooling, output);
     if matches!(output, Output::Contrastive(_)) {
         adapter.head = None;
     }
     let layout = Layout::union(&model.sites().unwrap(), &[&adapter]);
-    let rows = texts.iter().collect();
-    let batch = Batch { rows, labels: labels.to_vec(), weight: 1.0 / SHAPE.batch as f32, ..Batch::default() };
+    let targets = labels.map(Target::Class);
+    let (rows, targets) = (texts.iter().collect(), targets.iter().collect());
+    let batch = Batch { rows, targets, weight: 1.0 / SHAPE.batch as f32, ..Batch::default() };
     for (device, mut backend) in devices() {
         load_tensors(&mut backend, &model, &weights);
         let plan = training_plan(&model, SHAPE, &layout, output).unwrap();
-        let (found, gradient) = gradient(&mut backend, plan, &layout.pack(&adapter), &[batch.inputs(SHAPE, 0)]);
+        let (found, gradient) =
+            gradient(&mut backend, plan, &layout.pack(&adapter), &[batch.inputs(SHAPE, model.common().padding)]);
         assert_close(&format!("{device} {output:?}"), &[found], &[loss], TOLERANCE);
         for vector in &layout.vectors {
             let bare = vector.module.trim_start_matches("bert.").to_string();
@@ -93,8 +95,8 @@ fn check(pooling: Pooling, output: Output, config: AdapterConfig) {
             let found = &gradient[vector.offset..vector.offset + vector.len];
             assert_close(&format!("{device} {output:?} {}", vector.module), found, &expected, TOLERANCE);
         }
-        if let Some(head) = &layout.head {
-            let found = &gradient[head.weight_offset..];
+        if !layout.head.is_empty() {
+            let found = &gradient[layout.head_start()..];
             let expected = bert.head.each_ref().map(|var| flat(&expected, var)).concat();
             assert_close(&format!("{device} {output:?} head"), found, &expected, TOLERANCE);
         }

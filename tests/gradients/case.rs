@@ -125,9 +125,14 @@ impl Case {
 
     /// A part of the batch.
     pub fn integers(&mut self, name: &'static str, data: &[u32]) -> (Id, Tensor) {
-        self.inputs.push((name, Data::U32(data.to_vec())));
         let tensor = Tensor::from_slice(data, data.len(), &Device::Cpu).unwrap();
-        (self.graph.leaf(Leaf::Batch(name), vec![data.len()], Dtype::U32), tensor)
+        (self.integers_in(name, &[data.len()], data), tensor)
+    }
+
+    /// The same of more than one dimension, ours alone.
+    pub fn integers_in(&mut self, name: &'static str, shape: &[usize], data: &[u32]) -> Id {
+        self.inputs.push((name, Data::U32(data.to_vec())));
+        self.graph.leaf(Leaf::Batch(name), shape.to_vec(), Dtype::U32)
     }
 
     pub fn one(&mut self, op: impl Op + 'static, inputs: &[Id]) -> Id {

@@ -17,11 +17,12 @@ fn activate(kind: ActivationKind, x: &Tensor) -> Result<Tensor> {
         }
         ActivationKind::Relu => x.relu(),
         ActivationKind::Tanh => x.tanh(),
+        ActivationKind::Silu => x / (x.neg()?.exp()? + 1.0)?,
     }
 }
 
-const KINDS: [ActivationKind; 4] =
-    [ActivationKind::Gelu, ActivationKind::GeluTanh, ActivationKind::Relu, ActivationKind::Tanh];
+const KINDS: [ActivationKind; 5] =
+    [ActivationKind::Gelu, ActivationKind::GeluTanh, ActivationKind::Relu, ActivationKind::Tanh, ActivationKind::Silu];
 
 #[test]
 fn activation() {
@@ -72,7 +73,7 @@ fn attention() {
     let mut case = Case::new(&[&[3 * 5, 3 * 8]]);
     let padding = [1., 1., 1., 1., 1., 1., 0., 0., 0., 0., 1., 1., 1., 0., 0.];
     let (mask, in_candle) = case.floats("mask", &[3, 5], &padding);
-    let y = case.one(Attention { heads, scale: scale as f32 }, &[case.x[0], mask]);
+    let y = case.one(Attention { scale: scale as f32, ..Attention::full(heads, 8) }, &[case.x[0], mask]);
     let reference = attend(&case.vars[0], &in_candle, heads, scale);
     case.check(y, reference);
 }
@@ -99,7 +100,7 @@ fn cross_entropy() {
 fn head() {
     let mut case = Case::new(&[&[4, 5], &[3, 5], &[3]]);
     let slots = case.integers("slots", &[0; 4]).0;
-    let y = case.one(Head { offset: case.offsets[1], labels: 3 }, &[case.x[0], case.table, slots]);
+    let y = case.one(Head { offset: case.offsets[1], labels: 3, bias: true }, &[case.x[0], case.table, slots]);
     let reference = case.vars[0].matmul(&case.vars[1].t().unwrap()).and_then(|y| y.broadcast_add(&case.vars[2]));
     case.check(y, reference);
 }
@@ -228,4 +229,82 @@ fn no_backward_pass_is_built_along_frozen_paths() {
     gradients(&mut case.graph, loss).unwrap();
     let backward = case.graph.nodes.iter().filter(|node| format!("{:?}", node.op).starts_with("LayerNormGrad"));
     assert_eq!(backward.count(), 0);
+}
+
+/// One head of queries a head of keys, for every query and key a bias, and keys that a query may not see.
+fn attend_shared(op: Attention, q: &Tensor, kv: &Tensor, bias: Option<&Tensor>, batch: usize) -> Result<Tensor> {
+    let (length, count) = (q.dim(0)? / batch, kv.dim(0)? / batch);
+    let q = q.reshape((batch, length, op.heads, op.head))?.transpose(1, 2)?.contiguous()?;
+    let part = |at: usize| {
+        let width = op.key_heads * op.head;
+        let part = kv.narrow(1, at * width, width)?.reshape((batch, count, op.key_heads, 1, op.head))?;
+        let part = part.broadcast_as((batch, count, op.key_heads, op.heads / op.key_heads, op.head))?;
+        part.reshape((batch, count, op.heads, op.head))?.transpose(1, 2)?.contiguous()
+    };
+    let mut scores = (q.matmul(&part(0)?.t()?)? * f64::from(op.scale))?;
+    if let Some(bias) = bias {
+        scores = scores.broadcast_add(&bias.unsqueeze(0)?)?;
+    }
+    if let Some(cap) = op.cap {
+        scores = ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?;
+    }
+    let hidden = |at: usize| {
+        let (query, key) = (at / count, at % count);
+        let seen = !op.causal || (key <= query && op.window.is_none_or(|window| query < key + window));
+        if seen { 0.0 } else { -1e9 }
+    };
+    let hide: Vec<f64> = (0..length * count).map(hidden).collect();
+    let hide = Tensor::from_vec(hide, (1, 1, length, count), &candle_core::Device::Cpu)?;
+    let context = losses::softmax(&scores.broadcast_add(&hide)?)?.matmul(&part(1)?)?;
+    context.transpose(1, 2)?.contiguous()?.reshape((batch * length, op.heads * op.head))
+}
+
+#[test]
+fn attention_of_every_form() {
+    let full = Attention { scale: 0.4, ..Attention::full(4, 12) };
+    let shared = Attention { key_heads: 2, ..full };
+    let causal = Attention { causal: true, ..shared };
+    let window = Attention { window: Some(2), ..causal };
+    for op in [shared, causal, window, Attention { cap: Some(0.7), ..window }, Attention { biased: true, ..causal }] {
+        let (batch, length, queries) = (2, 5, 12);
+        let mut case = Case::new(&[&[batch * length, queries + 12]]);
+        let (mask, _) = case.floats("mask", &[batch, length], &[1.0; 10]);
+        let (bias, in_candle) = case.frozen(&[4, length, length]);
+        let inputs = [case.x[0], mask, bias];
+        let y = case.one(op, &inputs[..if op.biased { 3 } else { 2 }]);
+        let (q, kv) = (case.vars[0].narrow(1, 0, queries).unwrap(), case.vars[0].narrow(1, queries, 12).unwrap());
+        let reference = attend_shared(op, &q, &kv, op.biased.then_some(&in_candle), batch);
+        case.check(y, reference);
+    }
+}
+
+#[test]
+fn attention_to_another_text() {
+    let op = Attention { scale: 0.4, key_heads: 2, apart: true, ..Attention::full(4, 12) };
+    let mut case = Case::new(&[&[2 * 5, 12], &[2 * 3, 12]]);
+    let (mask, _) = case.floats("mask", &[2, 3], &[1.0; 6]);
+    let y = case.one(op, &[case.x[0], case.x[1], mask]);
+    let reference = attend_shared(op, &case.vars[0], &case.vars[1], None, 2);
+    case.check(y, reference);
+}
+
+#[test]
+fn head_without_bias_over_tokens() {
+    let mut case = Case::new(&[&[6, 5], &[3, 5]]);
+    let slots = case.integers("slots", &[0, 0]).0;
+    let y = case.one(Head { offset: case.offsets[1], labels: 3, bias: false }, &[case.x[0], case.table, slots]);
+    let reference = case.vars[0].matmul(&case.vars[1].t().unwrap());
+    case.check(y, reference);
+}
+
+#[test]
+fn span_loss() {
+    let mut case = Case::new(&[&[2 * 4, 2]]);
+    let spans = case.integers_in("spans", &[2, 2], &[1, 3, 0, 0]);
+    let (weights, w) = case.floats("span_weights", &[2, 2], &[0.5, 0.25, 0.0, 0.25]);
+    let loss = case.one(SpanLoss, &[case.x[0], spans, weights]);
+    let ends = case.vars[0].reshape((2, 4, 2)).and_then(|x| x.transpose(1, 2)?.contiguous()?.reshape((4, 4))).unwrap();
+    let goals = Tensor::new(&[1u32, 3, 0, 0], &candle_core::Device::Cpu).unwrap();
+    let reference = losses::cross_entropy(&ends, &goals, &w.flatten_all().unwrap());
+    case.check_loss(loss, reference);
 }

@@ -1,14 +1,14 @@
 //! BERT with IA3 vectors, written in candle's differentiable ops from the papers and PEFT's formulas, in f64.
 
 use crate::losses::{layer_norm, normalize, softmax};
+use crate::tiny;
 use candle_core::{Result, Tensor, Var};
-use ia3_web::adapter::{Place, Pooling};
-use ia3_web::checkpoint::ModelConfig;
+use ia3_web::adapter::Place;
+use ia3_web::session::Pooling;
 use std::collections::BTreeMap;
 
 /// Weights by their names in the model's file, and what is trained.
 pub struct Bert {
-    pub config: ModelConfig,
     pub weights: BTreeMap<String, Tensor>,
     /// By module, without the task model's prefix, and side.
     pub vectors: BTreeMap<(String, Place), Var>,
@@ -41,7 +41,7 @@ impl Bert {
 
     fn norm(&self, x: &Tensor, module: &str) -> Result<Tensor> {
         let (weight, bias) = (self.weight(&format!("{module}.weight")), self.weight(&format!("{module}.bias")));
-        layer_norm(x, weight, bias, f64::from(self.config.layer_norm_eps as f32))
+        layer_norm(x, weight, bias, f64::from(tiny::EPS))
     }
 
     fn embeddings(&self, texts: &Texts) -> Result<Tensor> {
@@ -55,7 +55,7 @@ impl Bert {
 
     fn attention(&self, x: &Tensor, texts: &Texts, name: &str) -> Result<Tensor> {
         let (batch, length) = texts.mask.dims2()?;
-        let (hidden, heads) = (self.config.hidden_size, self.config.num_attention_heads);
+        let (hidden, heads) = (tiny::HIDDEN, tiny::HEADS);
         let split = |part: &str| {
             let y = self.linear(x, &format!("{name}.self.{part}"))?;
             y.reshape((batch, length, heads, hidden / heads))?.transpose(1, 2)?.contiguous()
@@ -80,10 +80,10 @@ impl Bert {
     pub fn embed(&self, texts: &Texts, pooling: Pooling) -> Result<Tensor> {
         let (batch, length) = texts.mask.dims2()?;
         let mut x = self.embeddings(texts)?;
-        for layer in 0..self.config.num_hidden_layers {
+        for layer in 0..tiny::LAYERS {
             x = self.layer(&x, texts, &format!("encoder.layer.{layer}"))?;
         }
-        let x = x.reshape((batch, length, self.config.hidden_size))?;
+        let x = x.reshape((batch, length, tiny::HIDDEN))?;
         match pooling {
             Pooling::Mean => {
                 let sum = x.broadcast_mul(&texts.mask.unsqueeze(2)?)?.sum(1)?;

@@ -2,36 +2,30 @@
 
 use crate::support::Tensors;
 use crate::support::random::Random;
-use ia3_web::adapter::{Adapter, AdapterConfig, Head, resolve};
-use ia3_web::checkpoint::{HiddenAct, HostTensor, ModelConfig};
+use ia3_web::adapter::{Adapter, AdapterConfig, Head, TaskType, resolve};
+use ia3_web::checkpoint::HostTensor;
 use ia3_web::models::{BatchShape, Model};
 use ia3_web::train::Encoded;
 
 pub const LABELS: usize = 3;
 pub const SHAPE: BatchShape = BatchShape { batch: 6, length: 9 };
 
-pub fn config() -> ModelConfig {
-    ModelConfig {
-        model_type: "bert".into(),
-        hidden_size: 20,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        intermediate_size: 36,
-        vocab_size: 31,
-        max_position_embeddings: 16,
-        type_vocab_size: 2,
-        layer_norm_eps: 1e-12,
-        hidden_act: HiddenAct::Gelu,
-        pad_token_id: 0,
-        labels: None,
-    }
+pub const HIDDEN: usize = 20;
+pub const HEADS: usize = 4;
+pub const LAYERS: usize = 2;
+pub const EPS: f32 = 1e-12;
+
+pub fn model(task: TaskType) -> Model {
+    let config = r#"{"model_type": "bert", "hidden_size": 20, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 36,
+        "vocab_size": 31, "max_position_embeddings": 16, "type_vocab_size": 2, "layer_norm_eps": 1e-12}"#;
+    Model::from_json(config.as_bytes(), task).unwrap()
 }
 
 /// Weights of the model by their names in a file.
 pub fn weights(model: &Model, random: &mut Random) -> Tensors {
-    let hidden = model.config.hidden_size;
+    let hidden = HIDDEN;
     let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
-    for (table, rows) in [("word", model.config.vocab_size), ("position", 16), ("token_type", 2)] {
+    for (table, rows) in [("word", 31), ("position", 16), ("token_type", 2)] {
         shapes.push((format!("embeddings.{table}_embeddings.weight"), vec![rows, hidden]));
     }
     for site in model.sites().unwrap() {
@@ -58,12 +52,9 @@ pub fn adapter(model: &Model, config: AdapterConfig, random: &mut Random) -> Ada
     let places = resolve(&config, "bert", &sites, &[]).unwrap();
     let mut adapter = Adapter::new(config, &sites, &places, 0);
     adapter.vectors.values_mut().for_each(|vector| *vector = random.floats(vector.len(), 1.0, 0.4));
-    adapter.head = Some(Head {
-        weight: random.floats(LABELS * model.config.hidden_size, 0.0, 1.0),
-        bias: random.floats(LABELS, 0.0, 1.0),
-        labels: (0..LABELS).map(|label| label.to_string()).collect(),
-        hidden: model.config.hidden_size,
-    });
+    let base = model.base((0..LABELS).map(|label| label.to_string()).collect()).unwrap();
+    let weight = random.floats(LABELS * HIDDEN, 0.0, 1.0);
+    adapter.head = Some(Head::single(&base, weight, random.floats(LABELS, 0.0, 1.0)));
     adapter
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use ia3_web::adapter::load;
 use ia3_web::adapter::pattern::Pattern;
-use ia3_web::adapter::{Pooling, load};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::write;
+use ia3_web::session::Pooling;
 use serde_json::{Value, json};
 
 use super::mutate::{Random, mutate, mutate_json};

@@ -2,8 +2,8 @@
 
 use crate::support::assert_close;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
+use ia3_web::session::Pooling;
 use ia3_web::session::{CombineOptions, Session, SessionOptions};
 use pollster::block_on;
 

@@ -2,7 +2,7 @@
 
 use crate::support::assert_close;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
+use ia3_web::session::Pooling;
 use ia3_web::session::{InferOptions, Selection, Session, Text};
 use pollster::block_on;
 

@@ -1,9 +1,9 @@
 //! Weights on their way in.
 
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
 use ia3_web::models::BatchShape;
+use ia3_web::session::Pooling;
 use ia3_web::session::estimate;
 use pollster::block_on;
 

@@ -2,9 +2,9 @@
 
 use crate::support::assert_close;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::safetensors::read_all;
+use ia3_web::session::Pooling;
 use ia3_web::session::{Selection, Session};
 use pollster::block_on;
 

@@ -2,11 +2,11 @@
 
 use crate::support::devices;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Clock;
 use ia3_web::error::Error;
 use ia3_web::models::BatchShape;
 use ia3_web::session::Matmul;
+use ia3_web::session::Pooling;
 use pollster::block_on;
 use std::cell::Cell;
 

@@ -3,7 +3,7 @@
 use crate::support::assert_close;
 use crate::support::session::*;
 use crate::support::{devices, relative_error};
-use ia3_web::adapter::Pooling;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Session};
 use ia3_web::train::{Objective, TrainOptions};
 use pollster::block_on;

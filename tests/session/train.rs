@@ -2,7 +2,7 @@
 
 use crate::support::assert_close;
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Session, TrainEvent};
 use ia3_web::train::{ContrastiveLoss, Objective, Schedule, TrainOptions};
 use pollster::block_on;

@@ -1,7 +1,7 @@
 //! Validation examples: what they keep, and when they stop a run.
 
 use crate::support::session::*;
-use ia3_web::adapter::Pooling;
+use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Example, TrainEvent};
 use ia3_web::train::{Objective, TrainOptions};
 use pollster::block_on;

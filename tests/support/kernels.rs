@@ -33,7 +33,7 @@ enum Contents {
 }
 
 /// Names of leaves; an op has at most this many inputs.
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
 /// A small generator (xorshift), so that every run sees the same numbers.
 pub struct Random(u32);
@@ -170,17 +170,20 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("normalize", normalize()),
         ("pair_loss", pair_loss()),
         ("pool", pool()),
+        ("relative_bias", relative_bias()),
         ("rows", rows()),
         ("scale", scale()),
         ("similarity", similarity()),
+        ("span_loss", span_loss()),
     ]
 }
 
 /// Rows and columns of elementwise ops: one row, odd sizes, more workgroups than one dimension of a grid holds.
 const SIZES: [(usize, usize); 4] = [(1, 1), (3, 67), (64, 40), (70_001, 61)];
 
-fn kinds() -> [ActivationKind; 4] {
-    [ActivationKind::Gelu, ActivationKind::GeluTanh, ActivationKind::Relu, ActivationKind::Tanh]
+fn kinds() -> [ActivationKind; 5] {
+    use ActivationKind::*;
+    [Gelu, GeluTanh, Relu, Tanh, Silu]
 }
 
 /// A scale of all `columns`, and table and slots for it: three adapters, one slot for `batch` groups of rows.
@@ -222,19 +225,51 @@ pub fn add() -> Vec<Case> {
 const HEADS: [(usize, usize, usize, usize); 7] =
     [(1, 1, 1, 4), (2, 5, 3, 8), (3, 9, 2, 5), (2, 64, 3, 32), (1, 33, 1, 64), (1, 130, 2, 128), (2, 7, 2, 20)];
 
-pub fn attention() -> Vec<Case> {
-    let each = |(batch, length, heads, head): (usize, usize, usize, usize)| {
-        let op = Attention { heads, scale: 1.0 / (head as f32).sqrt() };
-        let (tokens, hidden) = (batch * length, heads * head);
-        let qkv = floats(&[tokens, 3 * hidden]);
-        // What the forward pass would have left; its sum of exponentials is about `length`.
-        let lse = (vec![batch, heads, length], Contents::Given(vec![(length as f32).ln(); batch * heads * length]));
-        let context = floats(&[tokens, hidden]);
-        let dcontext = floats(&[tokens, hidden]);
-        let forward = Case::new(op, vec![qkv.clone(), mask(batch, length)]);
-        [forward, Case::new(AttentionGrad(op), vec![dcontext, qkv, mask(batch, length), context, lse])]
+/// An attention over `length` queries and `keys` keys, and its gradients.
+fn attend(op: Attention, batch: usize, length: usize, keys: usize) -> Vec<Case> {
+    let (queries, values) = (op.heads * op.head, 2 * op.key_heads * op.head);
+    let mut inputs = match op.apart {
+        true => vec![floats(&[batch * length, queries]), floats(&[batch * keys, values])],
+        false => vec![floats(&[batch * length, queries + values])],
     };
-    HEADS.into_iter().flat_map(each).collect()
+    inputs.push(mask(batch, keys));
+    inputs.extend(op.biased.then(|| floats(&[op.heads, length, keys])));
+    // What the forward pass would have left; its sum of exponentials is about `keys`.
+    let lse = vec![(keys as f32).ln(); batch * op.heads * length];
+    let lse = (vec![batch, op.heads, length], Contents::Given(lse));
+    let (context, dcontext) = (floats(&[batch * length, queries]), floats(&[batch * length, queries]));
+    let roles: &[Role] = if op.apart { &[Role::Queries, Role::Keys] } else { &[Role::Packed] };
+    let gradient = |role: &Role| {
+        let inputs = [vec![dcontext.clone()], inputs.clone(), vec![context.clone(), lse.clone()]].concat();
+        Case::new(AttentionGrad { of: op, role: *role }, inputs)
+    };
+    let mut cases: Vec<Case> = roles.iter().map(gradient).collect();
+    cases.insert(0, Case::new(op, inputs));
+    cases
+}
+
+pub fn attention() -> Vec<Case> {
+    let plain = HEADS
+        .into_iter()
+        .flat_map(|(batch, length, heads, head)| attend(Attention::full(heads, heads * head), batch, length, length));
+    // Shared heads of keys, causal, windows, caps, biases, queries and keys apart: alone and together, in both kernels.
+    let others = [(2, 9, 4, 8), (1, 70, 6, 12), (2, 11, 4, 5)].into_iter().flat_map(|(batch, length, heads, head)| {
+        let full = Attention::full(heads, heads * head);
+        let shared = Attention { key_heads: 2, causal: true, ..full };
+        let window = Attention { window: Some(4), ..shared };
+        let cap = Attention { cap: Some(2.0), key_heads: 1, ..window };
+        let biased = Attention { biased: true, ..full };
+        let own = [shared, window, cap, biased, Attention { causal: true, ..biased }];
+        let own = own.into_iter().flat_map(move |op| attend(op, batch, length, length));
+        let apart = Attention { apart: true, ..full };
+        own.chain(attend(apart, batch, length, length + 6)).chain(attend(
+            Attention { key_heads: 2, ..apart },
+            batch,
+            length,
+            3,
+        ))
+    });
+    plain.chain(others).collect()
 }
 
 pub fn columns() -> Vec<Case> {
@@ -257,25 +292,30 @@ pub fn cross_entropy() -> Vec<Case> {
 }
 
 pub fn embed() -> Vec<Case> {
-    [(1, 1, 24), (3, 9, 40), (300, 230, 61)]
-        .map(|(batch, length, hidden)| {
-            let tables = [floats(&[67, hidden]), floats(&[length + 3, hidden]), floats(&[2, hidden])];
-            let ids = [below(67, &[batch, length]), below(2, &[batch, length])];
-            Case::new(Embed, ids.into_iter().chain(tables).collect())
-        })
-        .into()
+    let each = |(batch, length, hidden): (usize, usize, usize)| {
+        let pairs =
+            [67, length as u32 + 3, 2].map(|rows| [below(rows, &[batch, length]), floats(&[rows as usize, hidden])]);
+        (1..=3).map(move |tables| Case::new(Embed, pairs[..tables].concat()))
+    };
+    [(1, 1, 24), (3, 9, 40), (300, 230, 61)].into_iter().flat_map(each).collect()
 }
 
 pub fn head() -> Vec<Case> {
-    let each = |(batch, hidden, labels): (usize, usize, usize)| {
-        let op = Head { offset: 3, labels };
-        let table = floats(&[2, 3 + labels * (hidden + 1) + 4]);
-        let (x, dy) = (floats(&[batch, hidden]), floats(&[batch, labels]));
-        let slots = below(2, &[batch]);
+    let each = |(batch, rows, hidden, labels, bias): (usize, usize, usize, usize, bool)| {
+        let op = Head { offset: 3, labels, bias };
+        let table = floats(&[2, labels * (hidden + 1) + 5]);
+        let (x, dy, slots) = (floats(&[rows, hidden]), floats(&[rows, labels]), below(2, &[batch]));
         let forward = Case::new(op, vec![x.clone(), table.clone(), slots.clone()]);
         [forward, Case::new(HeadGrad { head: op, hidden }, vec![dy, x, table, slots])]
     };
-    [(1, 3, 2), (5, 24, 3), (33, 384, 7)].into_iter().flat_map(each).collect()
+    let shapes = [
+        (1, 1, 3, 2, true),
+        (5, 5, 24, 3, false),
+        (4, 36, 24, 3, true),
+        (33, 33, 384, 7, true),
+        (2, 130, 67, 67, true),
+    ];
+    shapes.into_iter().flat_map(each).collect()
 }
 
 pub fn layer_norm() -> Vec<Case> {
@@ -312,7 +352,14 @@ pub fn linear() -> Vec<Case> {
             inputs.extend(addend.then(|| floats(&[rows, columns])));
             Case::new(Linear { flipped, bias, addend }, inputs)
         };
-        [case(false, true, false), case(false, true, true), case(true, false, false), case(true, false, true)]
+        // The last is a layer whose weight is stored (in, out).
+        [
+            case(false, true, false),
+            case(false, true, true),
+            case(true, false, false),
+            case(true, false, true),
+            case(true, true, false),
+        ]
     };
     MATRICES.into_iter().flat_map(each).collect()
 }
@@ -345,6 +392,12 @@ pub fn pool() -> Vec<Case> {
     [(1, 1, 3), (3, 7, 67), (9, 64, 384), (70_000, 2, 5)].into_iter().flat_map(each).collect()
 }
 
+pub fn relative_bias() -> Vec<Case> {
+    [(1, 1), (3, 7), (12, 130)]
+        .map(|(heads, length)| Case::new(RelativeBias, vec![floats(&[32, heads]), below(32, &[2 * length - 1])]))
+        .into()
+}
+
 pub fn rows() -> Vec<Case> {
     [(3, 5, 1, 1), (90_000, 67, 3, 70_000)]
         .map(|(rows, columns, start, len)| Case::new(Rows { start, len }, vec![floats(&[rows, columns])]))
@@ -374,4 +427,13 @@ pub fn similarity() -> Vec<Case> {
         [Case::new(Similarity, vec![x.clone()]), Case::new(SimilarityGrad, vec![floats(&[batch, batch]), x])]
     };
     [(1, 3), (9, 67), (70, 384)].into_iter().flat_map(each).collect()
+}
+
+pub fn span_loss() -> Vec<Case> {
+    [(1, 1), (5, 9), (70, 33)]
+        .map(|(batch, length)| {
+            let inputs = vec![floats(&[batch * length, 2]), below(length as u32, &[batch, 2]), floats(&[batch, 2])];
+            Case::new(SpanLoss, inputs)
+        })
+        .into()
 }

@@ -3,18 +3,18 @@
 
 #[cfg(target_arch = "wasm32")]
 mod embedded;
+pub mod families;
 pub mod golden;
 pub mod random;
 pub mod run;
 pub mod session;
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, Pooling};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, HeadLayer, HeadModule, Place, TaskType};
 use ia3_web::backend::{Backend, Inputs};
+use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::read_all;
-use ia3_web::checkpoint::{HostTensor, ModelConfig};
-use ia3_web::graph::Leaf;
-use ia3_web::models::{BatchShape, Model, Output};
-use ia3_web::train::{Batch, Encoded};
+use ia3_web::models::{BatchShape, Model};
+use ia3_web::train::{Batch, Encoded, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
 #[cfg(not(target_arch = "wasm32"))]
@@ -51,34 +51,23 @@ pub fn devices() -> Vec<(&'static str, Backend)> {
 }
 
 /// A fixture's model and what adapters see of it.
-pub fn model(folder: &str, pooling: Pooling, labels: usize) -> (Model, Base) {
-    let config = ModelConfig::from_json(&bytes(&format!("{folder}/config.json"))).unwrap();
-    let model = Model { config, pooling };
-    let base = Base {
-        model_type: model.config.model_type.clone(),
-        sites: model.sites().unwrap(),
-        pooling,
-        hidden: model.config.hidden_size,
-        labels: (0..labels).map(|label| format!("LABEL_{label}")).collect(),
-    };
+pub fn model(folder: &str, task: impl Into<TaskType>, labels: usize) -> (Model, Base) {
+    let model = Model::from_json(&bytes(&format!("{folder}/config.json")), task.into()).unwrap();
+    let base = model.base((0..labels).map(|label| format!("LABEL_{label}")).collect()).unwrap();
     (model, base)
 }
 
 /// Puts a fixture's weights on a device.
 pub fn load(backend: &mut Backend, model: &Model, folder: &str) {
     let found = tensors(&format!("{folder}/model.safetensors"));
-    load_tensors(backend, model, &found.into_iter().map(|(name, t)| (name.replacen("bert.", "", 1), t)).collect());
+    load_tensors(backend, model, &found.into_iter().map(|(name, t)| (model.bare(&name).to_string(), t)).collect());
 }
 
 /// Puts weights on a device, packed as the model's graph wants them. Their names have no prefix.
 pub fn load_tensors(backend: &mut Backend, model: &Model, bare: &Tensors) {
-    let layout = Layout::new(&[], &[], None);
-    let (graph, _) = model.graph(BatchShape { batch: 1, length: 1 }, &layout, 1, Output::Embedding).unwrap();
-    for value in &graph.values {
-        if let Some(Leaf::Weight(name)) = &value.leaf {
-            let data = name.split('+').flat_map(|part| bare[part].data.clone()).collect();
-            backend.load(name, HostTensor { shape: value.shape.clone(), data }).unwrap();
-        }
+    for weight in model.weights().unwrap() {
+        let data = weight.parts.iter().flat_map(|(part, _)| bare[part].data.clone()).collect();
+        backend.load(&weight.leaf, HostTensor { shape: weight.shape(), data }).unwrap();
     }
 }
 
@@ -86,19 +75,39 @@ fn rows(case: &Value, name: &str) -> Vec<Vec<u32>> {
     serde_json::from_value(case[name].clone()).unwrap()
 }
 
-/// The batch of a case; labels are all 0 where it has none.
-pub fn batch(case: &Value) -> (BatchShape, Inputs) {
-    let (ids, mask, types) = (rows(case, "input_ids"), rows(case, "attention_mask"), rows(case, "token_type_ids"));
-    let labels: Vec<usize> = serde_json::from_value(case["labels"].clone()).unwrap_or_default();
+/// What the rows of a case are compared with; nothing where it has no labels.
+fn targets(case: &Value, length: usize) -> Vec<Target> {
+    let numbers = |value: &Value| -> Vec<i64> { serde_json::from_value(value.clone()).unwrap() };
+    let compared = |label: &i64| usize::try_from(*label).ok();
+    if let Some(starts) = case.get("start_positions") {
+        let inside = |position: &i64| compared(position).filter(|token| *token < length);
+        let ends = numbers(&case["end_positions"]);
+        let spans = numbers(starts).into_iter().zip(ends);
+        return spans.map(|(start, end)| Target::Span([inside(&start), inside(&end)])).collect();
+    }
+    let target = |label: &Value| match label.as_u64() {
+        Some(class) => Target::Class(class as usize),
+        None => Target::Tokens(numbers(label).iter().map(compared).collect()),
+    };
+    case.get("labels").and_then(Value::as_array).map(|labels| labels.iter().map(target).collect()).unwrap_or_default()
+}
+
+/// The batch of a case.
+pub fn batch(case: &Value, model: &Model) -> (BatchShape, Inputs) {
+    let (ids, mask) = (rows(case, "input_ids"), rows(case, "attention_mask"));
+    let types = case
+        .get("token_type_ids")
+        .map_or_else(|| vec![vec![0; ids[0].len()]; ids.len()], |_| rows(case, "token_type_ids"));
     let text = |row: usize| {
         let count = mask[row].iter().sum::<u32>() as usize;
         Encoded { ids: ids[row][..count].to_vec(), types: types[row][..count].to_vec(), truncated: false }
     };
     let texts: Vec<Encoded> = (0..ids.len()).map(text).collect();
     let weight = 1.0 / texts.len() as f32;
-    let batch = Batch { rows: texts.iter().collect(), slots: Vec::new(), labels, weight };
     let shape = BatchShape { batch: ids.len(), length: ids[0].len() };
-    (shape, batch.inputs(shape, 0))
+    let targets = targets(case, shape.length);
+    let batch = Batch { rows: texts.iter().collect(), targets: targets.iter().collect(), weight, ..Batch::default() };
+    (shape, batch.inputs(shape, model.common().padding))
 }
 
 /// The adapter of a case: its configuration resolved by our rules, its vectors and head from the golden file.
@@ -110,16 +119,17 @@ pub fn adapter(case: &Value, golden: &Tensors, base: &Base) -> Adapter {
     for ((module, _), vector) in &mut adapter.vectors {
         vector.copy_from_slice(&golden[&format!("base_model.model.{module}.ia3_l")].data);
     }
-    let head = |weight: &str, bias: &str| Head {
-        weight: golden[weight].data.clone(),
-        bias: golden[bias].data.clone(),
-        labels: base.labels.clone(),
-        hidden: base.hidden,
+    let part =
+        |module: &str, kind: &str| golden.get(&head_name(base.task, module, kind)).map(|tensor| tensor.data.clone());
+    let layer = |layer: &HeadModule| HeadLayer {
+        module: layer.module.clone(),
+        weight: part(&layer.module, "weight").unwrap(),
+        bias: part(&layer.module, "bias").unwrap_or_default(),
+        in_features: layer.in_features,
     };
-    adapter.head = Some(match base.pooling {
-        Pooling::Pooler => head("base_model.model.classifier.weight", "base_model.model.classifier.bias"),
-        Pooling::Mean => head("head.weight", "head.bias"),
-    });
+    if base.head.iter().all(|layer| golden.contains_key(&head_name(base.task, &layer.module, "weight"))) {
+        adapter.head = Some(Head { layers: base.head.iter().map(layer).collect(), labels: base.labels.clone() });
+    }
     adapter
 }
 
@@ -127,6 +137,14 @@ fn with_type(config: &Value) -> Value {
     let mut config = config.clone();
     config["peft_type"] = "IA3".into();
     config
+}
+
+/// Name of a head's tensor in a golden file.
+pub fn head_name(task: TaskType, module: &str, kind: &str) -> String {
+    match task {
+        TaskType::FeatureExtraction => format!("head.{kind}"),
+        _ => format!("base_model.model.{module}.{kind}"),
+    }
 }
 
 /// Name of a vector's tensor in a PEFT file.

@@ -2,10 +2,10 @@
 
 use super::{bytes, devices, tensors};
 use ia3_web::Result;
-use ia3_web::adapter::Pooling;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::read_all;
+use ia3_web::session::Pooling;
 use ia3_web::session::{
     Answer, EndReason, Example, InferOptions, Selection, Session, SessionOptions, Task, Text, TrainEvent, TrainResult,
 };

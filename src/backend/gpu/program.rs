@@ -1,7 +1,7 @@
 //! A plan on a GPU: buffers for its slots and leaves, and one pipeline and bind group for each step. Runs allocate nothing.
 
 use super::Gpu;
-use super::memory::{Buffer, Memory};
+use super::memory::Buffer;
 use super::readback::Readback;
 use super::training::GpuTraining;
 use crate::backend::{Data, Inputs};
@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Id, Io, Leaf};
 use crate::kernel::Kernel;
 use crate::plan::{Home, Plan, Step};
+use std::rc::Rc;
 
 /// One prepared dispatch.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ struct Buffers {
     slots: Vec<Buffer>,
     /// Parts of the batch that the plan reads.
     batch: Vec<(&'static str, usize, Buffer)>,
+    constants: Vec<(Rc<[u32]>, Buffer)>,
     /// The adapters' vectors of a forward program; a training program reads those being trained.
     table: Option<Buffer>,
 }
@@ -83,7 +85,7 @@ impl Program {
         let results: usize = plan.results.iter().map(|id| elements(&plan, *id)).sum();
         let (buffers, readback) = memory
             .reserve("working memory", plan.bytes(), || {
-                let buffers = Buffers::new(memory, &plan, training.is_none())?;
+                let buffers = Buffers::new(gpu, &plan, training.is_none())?;
                 let readback = (results > 0).then(|| Readback::new(memory, results)).transpose()?;
                 Ok((buffers, readback))
             })
@@ -158,9 +160,11 @@ impl Program {
 }
 
 impl Buffers {
-    fn new(memory: &Memory, plan: &Plan, own_table: bool) -> Result<Buffers> {
+    fn new(gpu: &Gpu, plan: &Plan, own_table: bool) -> Result<Buffers> {
+        let memory = gpu.memory();
         let slots = plan.slots.iter().map(|elements| memory.storage("activations", *elements));
-        let mut buffers = Buffers { slots: slots.collect::<Result<_>>()?, batch: Vec::new(), table: None };
+        let slots = slots.collect::<Result<_>>()?;
+        let mut buffers = Buffers { slots, batch: Vec::new(), constants: Vec::new(), table: None };
         for id in plan.steps.iter().flat_map(|step| &step.inputs) {
             let elements = elements(plan, *id);
             match &plan.values[id.0].leaf {
@@ -170,7 +174,12 @@ impl Buffers {
                 Some(Leaf::Table) if own_table && buffers.table.is_none() => {
                     buffers.table = Some(memory.storage("the adapters' vectors", elements)?);
                 }
-                Some(Leaf::Batch(_) | Leaf::Table | Leaf::Weight(_)) | None => {}
+                Some(Leaf::Constant(bits)) if buffers.constant(bits).is_none() => {
+                    let buffer = memory.storage("constants", elements)?;
+                    gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(bits));
+                    buffers.constants.push((bits.clone(), buffer));
+                }
+                Some(Leaf::Batch(_) | Leaf::Constant(_) | Leaf::Table | Leaf::Weight(_)) | None => {}
             }
         }
         Ok(buffers)
@@ -178,6 +187,10 @@ impl Buffers {
 
     fn part(&self, name: &str) -> Option<&Buffer> {
         self.batch.iter().find(|(found, _, _)| *found == name).map(|(_, _, buffer)| buffer)
+    }
+
+    fn constant(&self, bits: &Rc<[u32]>) -> Option<&Buffer> {
+        self.constants.iter().find(|(found, _)| Rc::ptr_eq(found, bits)).map(|(_, buffer)| buffer)
     }
 
     fn get<'a>(
@@ -192,6 +205,9 @@ impl Buffers {
             Home::Slot(slot) => &self.slots[*slot],
             Home::Leaf(Leaf::Weight(name)) => gpu.weight(name)?,
             Home::Leaf(Leaf::Batch(name)) => self.part(name).expect("every part that a step reads has a buffer"),
+            Home::Leaf(Leaf::Constant(bits)) => {
+                self.constant(bits).expect("every constant that a step reads has a buffer")
+            }
             Home::Leaf(Leaf::Table) => match training {
                 Some(training) => training.parameters(),
                 None => self.table.as_ref().expect("a table that a step reads has a buffer"),

@@ -1,0 +1,30 @@
+//! Every family and task against goldens made by real transformers + PEFT (`tests/fixtures/families`), on the CPU and natively on any
+//! Vulkan driver: answers, loss, every gradient, and the vectors after three AdamW steps.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod support;
+
+use pollster::block_on;
+use support::{devices, families};
+
+/// All cases of one family.
+fn check(family: &str) {
+    let cases = families::cases(family);
+    assert!(!cases.is_empty(), "{family} has no cases");
+    for case in cases {
+        for (device, backend) in devices() {
+            block_on(families::check(device, backend, family, &case));
+        }
+    }
+}
+
+macro_rules! families {
+    ($($family:ident)*) => {
+        $(#[test]
+        fn $family() {
+            check(&stringify!($family).replace("xlm_roberta", "xlm-roberta"));
+        })*
+    };
+}
+
+families! { bert roberta xlm_roberta distilbert mpnet }

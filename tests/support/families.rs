@@ -1,0 +1,83 @@
+//! The cases under `tests/fixtures/families`: a family's model and one task, its batch and its adapter.
+
+use super::golden::{Bench, adamw, compare, gradients};
+use super::*;
+use ia3_web::backend::Backend;
+use ia3_web::models::Output;
+use ia3_web::ops::PairLossKind;
+
+const TOLERANCE: f32 = golden::TOLERANCE;
+
+/// Names of a family's cases. Rows here are padded on the right, so those padded on the left are left out.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn cases(family: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families").join(family);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let names = entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| !name.contains("-left") && task_of(name).is_some()).collect();
+    names.sort();
+    names
+}
+
+/// The task a case's name begins with, and its number of labels.
+fn task_of(case: &str) -> Option<(TaskType, usize)> {
+    let tasks = [
+        ("text-classification", TaskType::SeqCls, 3),
+        ("token-classification", TaskType::TokenCls, 5),
+        ("question-answering", TaskType::QuestionAns, 2),
+        ("feature-extraction", TaskType::FeatureExtraction, 0),
+    ];
+    tasks.into_iter().find(|(name, ..)| case.starts_with(name)).map(|(_, task, labels)| (task, labels))
+}
+
+/// What the model answers under the name of the golden, with zeros at padding where the golden has them.
+async fn check_answers(what: &str, bench: &mut Bench) {
+    let task = bench.base.task;
+    if task == TaskType::FeatureExtraction {
+        let found = bench.forward(Output::Embedding).await;
+        return assert_close(what, &found, &bench.golden["embeddings"].data, TOLERANCE);
+    }
+    let mut found = bench.forward(Output::Logits).await;
+    let golden = &bench.golden;
+    match task {
+        TaskType::QuestionAns => {
+            for (side, name) in ["start_logits", "end_logits"].into_iter().enumerate() {
+                let side: Vec<f32> = found.iter().skip(side).step_by(2).copied().collect();
+                assert_close(&format!("{what} {name}"), &side, &golden[name].data, TOLERANCE);
+            }
+        }
+        _ => {
+            let golden = &golden["logits"];
+            if let [_, _, width] = golden.shape[..] {
+                let mask: Vec<Vec<f32>> = serde_json::from_value(bench.case["attention_mask"].clone()).unwrap();
+                let rows = found.chunks_exact_mut(width).zip(mask.concat());
+                rows.for_each(|(row, mask)| row.iter_mut().for_each(|x| *x *= mask));
+            }
+            assert_close(&format!("{what} logits"), &found, &golden.data, TOLERANCE);
+        }
+    }
+}
+
+/// Answers, loss, every gradient, and what three AdamW steps make of the adapter.
+pub async fn check(device: &str, backend: Backend, family: &str, case: &str) {
+    let (task, labels) = task_of(case).unwrap();
+    let mut bench = Bench::new(backend, &format!("families/{family}"), case, task, labels);
+    if task == TaskType::QuestionAns {
+        // PEFT's wrapper of this task does not hand token types on to the model.
+        bench.case.as_object_mut().unwrap().remove("token_type_ids");
+    }
+    let what = format!("{device} {family}/{case}");
+    check_answers(&what, &mut bench).await;
+    let (output, head) = match task {
+        TaskType::FeatureExtraction => (Output::Contrastive(PairLossKind::Cosine), false),
+        _ => (Output::CrossEntropy, true),
+    };
+    let (loss, layout, gradient) = gradients(&mut bench, output, head).await;
+    assert_close(&format!("{what} loss"), &[loss], &bench.golden["loss"].data, TOLERANCE);
+    compare(&what, &layout, &gradient, &bench.golden, "grad.", task);
+    let steps = bench.train(output, adamw(1e-2, 1e-2), 3, head).await;
+    let losses: Vec<f32> = steps.iter().map(|(loss, ..)| *loss).collect();
+    assert_close(&format!("{what} losses"), &losses, &bench.golden["losses"].data, TOLERANCE);
+    let (_, layout, parameters) = &steps[2];
+    compare(&format!("{what} after three steps"), layout, parameters, &bench.golden, "step3.", task);
+}
