@@ -45,6 +45,8 @@ pub enum Error {
     BadAdapter { reason: String },
     /// An adapter was made for another base model.
     AdapterMismatch { reason: String },
+    /// A training or evaluation example that does not fit its task or its text.
+    BadExample { index: usize, reason: String },
     /// A text is empty or white space.
     EmptyText { index: usize },
     /// An option has a value that makes no sense.
@@ -93,6 +95,7 @@ impl Error {
             Error::NoTargetMatch { .. } => "no-target-match",
             Error::BadAdapter { .. } => "bad-adapter",
             Error::AdapterMismatch { .. } => "adapter-mismatch",
+            Error::BadExample { .. } => "bad-example",
             Error::EmptyText { .. } => "empty-text",
             Error::BadOption { .. } => "bad-option",
             Error::Diverged { .. } => "diverged",
@@ -165,6 +168,9 @@ impl fmt::Display for Error {
             Error::BadAdapter { reason } => write!(f, "the adapter cannot be used: {reason}"),
             Error::AdapterMismatch { reason } => {
                 write!(f, "the adapter does not fit this model ({reason}): load the base model it was trained on")
+            }
+            Error::BadExample { index, reason } => {
+                write!(f, "example number {index} (counting from 0) {reason}")
             }
             Error::EmptyText { index } => {
                 write!(f, "text number {index} (counting from 0) is empty: give it some words or leave it out")

@@ -49,13 +49,16 @@ fn examples() -> Vec<Example> {
     let run = json("minilm/run.json");
     let sentences: Vec<String> = serde_json::from_value(run["sentences"].clone()).unwrap();
     let numbers: Vec<usize> = serde_json::from_value(run["labels"].clone()).unwrap();
-    let example =
-        |(sentence, number): (&String, &usize)| Example { text: text(sentence), label: labels()[*number].clone() };
+    let example = |(sentence, number): (&String, &usize)| Example::Labelled {
+        text: text(sentence),
+        label: labels()[*number].clone(),
+    };
     sentences.iter().zip(&numbers).map(example).collect()
 }
 
 fn texts() -> Vec<Text> {
-    examples().into_iter().map(|example| example.text).collect()
+    let sentences: Vec<String> = serde_json::from_value(json("minilm/run.json")["sentences"].clone()).unwrap();
+    sentences.iter().map(|sentence| text(sentence)).collect()
 }
 
 /// Adds an adapter of ones with the head that the reference run started from.

@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   "no-target-match",
   "bad-adapter",
   "adapter-mismatch",
+  "bad-example",
   "empty-text",
   "bad-option",
   "diverged",

@@ -11,11 +11,14 @@ import type {
   EndEvent,
   EvalEvent,
   Evaluation,
-  Example,
+  AnyExample,
+  Answer,
   MemoryInfo,
   Objective,
   Pooling,
+  Question,
   StepEvent,
+  Tagging,
   Task,
   TextInput,
   TrainableParameters,
@@ -66,15 +69,17 @@ export class Session {
   adapterNames(): string[];
   trainableParameters(name: string): TrainableParameters;
   classify(inputs: TextInput[], adapter: AdapterSelection, options: PassOptions): Promise<Classification[]>;
+  tag(texts: string[][], adapter: AdapterSelection, options: PassOptions): Promise<Tagging[]>;
+  answer(questions: Question[], adapter: AdapterSelection, options: PassOptions): Promise<Answer[]>;
   embed(
     inputs: TextInput[],
     adapter: AdapterSelection,
     options: PassOptions,
   ): Promise<{ embeddings: Float32Array; hidden: number; truncated: boolean[] }>;
-  evaluate(examples: Example[], adapter: AdapterSelection, options: PassOptions): Promise<Evaluation>;
+  evaluate(examples: AnyExample[], adapter: AdapterSelection, options: PassOptions): Promise<Evaluation>;
   beginTraining(
     name: string,
-    examples: Example[],
+    examples: AnyExample[],
     options: Omit<TrainOptions, "signal">,
   ): Promise<{ totalSteps: number; objective: Objective }>;
   trainStep(): Promise<(StepEvent | EvalEvent | EndEvent)[]>;

@@ -3,7 +3,7 @@
 import { bad, isRecord, printable } from "./check.js";
 import { Ia3Error } from "./errors.js";
 import type { AdapterSelection } from "./ia3_web.js";
-import type { ActiveAdapter, AdapterChoice, Example, Inputs, TextInput } from "./types.js";
+import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, Example, Inputs, Question, TaggedExample, Task, TextInput } from "./types.js";
 
 /** Texts and pairs as a list of objects with nothing else in them. */
 export function textInputs(where: string, inputs: Inputs): TextInput[] {
@@ -11,15 +11,66 @@ export function textInputs(where: string, inputs: Inputs): TextInput[] {
   return items.map((item, index) => textInput(where, typeof item === "string" ? { text: item } : item, index));
 }
 
-/** Labelled examples, without the fields that a data set may have beside these. */
-export function exampleList(where: string, examples: readonly Example[]): Example[] {
-  if (!Array.isArray(examples)) throw bad(where, "examples must be a list of {text, label}", {});
-  return examples.map((example: unknown, index) => {
-    const input = textInput(where, example, index);
-    const { label } = example as { label?: unknown };
-    if (typeof label !== "string") throw wrongField(where, index, "label", label);
-    return { ...input, label };
-  });
+/** Texts as lists of words. */
+export function wordLists(where: string, texts: readonly (readonly string[])[]): string[][] {
+  if (!Array.isArray(texts)) throw bad(where, "texts must be a list of lists of words", {});
+  return texts.map((words: unknown, index) => stringList(where, index, "words", words));
+}
+
+/** Questions, without the fields that a data set may have beside these. */
+export function questionList(where: string, questions: Question | readonly Question[]): Question[] {
+  const items = Array.isArray(questions) ? (questions as readonly unknown[]) : [questions];
+  return items.map((item, index) => question(where, item, index));
+}
+
+const SHAPES: Record<Task, string> = {
+  "text-classification": "{text, label}",
+  "feature-extraction": "{text, label}",
+  "token-classification": "{words, labels}",
+  "question-answering": "{question, context, answer}",
+};
+
+/** Examples of a task, without the fields that a data set may have beside these. */
+export function exampleList(where: string, task: Task, examples: readonly AnyExample[]): AnyExample[] {
+  if (!Array.isArray(examples)) throw bad(where, `examples must be a list of ${SHAPES[task]}`, {});
+  const read = { "text-classification": labelled, "feature-extraction": labelled, "token-classification": tagged, "question-answering": answered }[task];
+  return examples.map((example: unknown, index) => read(where, example, index));
+}
+
+function labelled(where: string, example: unknown, index: number): Example {
+  const input = textInput(where, example, index);
+  const { label } = example as { label?: unknown };
+  if (typeof label !== "string") throw wrongField(where, index, "label", label);
+  return { ...input, label };
+}
+
+function tagged(where: string, example: unknown, index: number): TaggedExample {
+  if (!isRecord(example)) throw bad(where, `input ${index} must be {words, labels}, and is ${printable(example)}`, { index });
+  return { words: stringList(where, index, "words", example["words"]), labels: stringList(where, index, "labels", example["labels"]) };
+}
+
+function answered(where: string, example: unknown, index: number): AnsweredExample {
+  const asked = question(where, example, index);
+  const { answer, answerStart } = example as { answer?: unknown; answerStart?: unknown };
+  if (typeof answer !== "string") throw wrongField(where, index, "answer", answer);
+  if (answerStart === undefined) return { ...asked, answer };
+  if (!Number.isSafeInteger(answerStart) || (answerStart as number) < 0) {
+    throw bad(where, `answerStart of input ${index} must be a whole number, 0 or more, and is ${printable(answerStart)}`, { index, field: "answerStart" });
+  }
+  return { ...asked, answer, answerStart: answerStart as number };
+}
+
+function question(where: string, item: unknown, index: number): Question {
+  if (!isRecord(item)) throw bad(where, `input ${index} must be {question, context}, and is ${printable(item)}`, { index });
+  const { question, context } = item;
+  if (typeof question !== "string") throw wrongField(where, index, "question", question);
+  if (typeof context !== "string") throw wrongField(where, index, "context", context);
+  return { question, context };
+}
+
+function stringList(where: string, index: number, field: string, value: unknown): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return [...(value as string[])];
+  throw bad(where, `${field} of input ${index} must be a list of strings, and is ${printable(value)}`, { index, field });
 }
 
 /** Names of adapters as a list; `null` is the base model, an empty one. */

@@ -7,7 +7,7 @@ import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
 import { estimate } from "./estimate.js";
 import { Host } from "./host.js";
-import { activeNames, exampleList, selection, textInputs } from "./inputs.js";
+import { activeNames, exampleList, questionList, selection, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
 import { Mirror } from "./mirror.js";
 import { ADAPTER, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
@@ -17,6 +17,8 @@ import { starter } from "./spawn.js";
 import { TrainingRun, type Work } from "./training-run.js";
 import type {
   ActiveAdapter,
+  AnyExample,
+  Answer,
   AdapterFiles,
   AdapterOptions,
   AdapterSource,
@@ -28,7 +30,6 @@ import type {
   Estimate,
   EstimateOptions,
   Evaluation,
-  Example,
   Inputs,
   LoadAdapterOptions,
   LoadedAdapter,
@@ -38,7 +39,9 @@ import type {
   ModelSource,
   PlanOptions,
   Pooling,
+  Question,
   RunOptions,
+  Tagging,
   Task,
   TrainableParameters,
   TrainOptions,
@@ -167,8 +170,8 @@ export class Model {
     return mergedStream(this.#host.ask, name, ++this.#merges);
   }
 
-  /** Trains an adapter on labelled texts; starts at once. One run at a time. */
-  train(name: string, examples: readonly Example[], options?: TrainOptions): TrainingRun {
+  /** Trains an adapter on examples of the model's task; starts at once. One run at a time. */
+  train(name: string, examples: readonly AnyExample[], options?: TrainOptions): TrainingRun {
     const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
     return new TrainingRun((run) => this.#train(name, examples, options, run), signal);
   }
@@ -179,15 +182,25 @@ export class Model {
     return this.#pass("classify", rows, options);
   }
 
+  /** A label for each word of each text, for `token-classification`. */
+  async tag(texts: readonly (readonly string[])[], options?: RunOptions): Promise<Tagging[]> {
+    return this.#pass("tag", wordLists("tag", texts), options);
+  }
+
+  /** The part of each context that answers its question, for `question-answering`. */
+  async answer(questions: Question | readonly Question[], options?: RunOptions): Promise<Answer[]> {
+    return this.#pass("answer", questionList("answer", questions), options);
+  }
+
   /** One vector for each text: with `pooling: "mean"` of length 1. */
   async embed(inputs: Inputs, options?: RunOptions): Promise<Embeddings> {
     const { vectors, truncated } = await this.#pass("embed", textInputs("embed", inputs), options);
     return Object.assign(vectors, { truncated });
   }
 
-  /** How well an adapter does on labelled texts. */
-  async evaluate(examples: readonly Example[], options?: RunOptions): Promise<Evaluation> {
-    return this.#pass("evaluate", exampleList("evaluate", examples), options);
+  /** How well an adapter does on examples of the model's task. */
+  async evaluate(examples: readonly AnyExample[], options?: RunOptions): Promise<Evaluation> {
+    return this.#pass("evaluate", exampleList("evaluate", this.task, examples), options);
   }
 
   /** How much of the model an adapter trains. */
@@ -237,15 +250,15 @@ export class Model {
 
   async #train(
     name: string,
-    examples: readonly Example[],
+    examples: readonly AnyExample[],
     options: TrainOptions | undefined,
     { signal, emit }: Parameters<Work>[0],
   ): Promise<TrainResult> {
     const { signal: _followed, validation, ...given } = checked("train", options, TRAIN);
     const args = {
       name,
-      examples: exampleList("train", examples),
-      options: { ...given, ...(validation && { validation: exampleList("train: validation", validation) }) },
+      examples: exampleList("train", this.task, examples),
+      options: { ...given, ...(validation && { validation: exampleList("train: validation", this.task, validation) }) },
     };
     const { result, adapter, error } = await this.#host.ask("train", args, { signal, onEvent: emit });
     this.#mirror.set(name, adapter);
@@ -253,7 +266,7 @@ export class Model {
     throw fromErrorData({ ...error, details: { ...error.details, result } });
   }
 
-  async #pass<V extends "classify" | "embed" | "evaluate">(
+  async #pass<V extends "classify" | "tag" | "answer" | "embed" | "evaluate">(
     verb: V,
     inputs: Protocol[V]["args"]["inputs"],
     options: RunOptions | undefined,

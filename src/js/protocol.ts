@@ -9,10 +9,13 @@ import type {
   Device,
   DeviceInfo,
   Evaluation,
-  Example,
+  AnyExample,
+  Answer,
   MemoryInfo,
   Pooling,
   ProgressEvent,
+  Question,
+  Tagging,
   Task,
   TextInput,
   TrainableParameters,
@@ -94,10 +97,12 @@ export interface Protocol {
   loadAdapter: Verb<{ name: string; files: AdapterFiles }, { record: AdapterRecord; warnings: string[] }>;
   combineAdapters: Verb<{ name: string; sources: string[]; options: CombineOptions }, AdapterRecord>;
   deleteAdapter: Verb<{ name: string }, void>;
-  train: Verb<{ name: string; examples: Example[]; options: Omit<TrainOptions, "signal"> }, Trained, TrainEvent>;
+  train: Verb<{ name: string; examples: AnyExample[]; options: Omit<TrainOptions, "signal"> }, Trained, TrainEvent>;
   classify: Verb<Pass<TextInput>, Classification[]>;
+  tag: Verb<Pass<string[]>, Tagging[]>;
+  answer: Verb<Pass<Question>, Answer[]>;
   embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
-  evaluate: Verb<Pass<Example>, Evaluation>;
+  evaluate: Verb<Pass<AnyExample>, Evaluation>;
   beginMerge: Verb<{ name: string; token: number }, { totalBytes: number }>;
   nextMerged: Verb<{ token: number }, Uint8Array | undefined>;
   plan: Verb<{ batchSize: number; length: number; adapter: string | null }, string>;

@@ -1,6 +1,6 @@
 // The types of training: its options, events and result.
 
-import type { Evaluation, Example, Metrics } from "./types.js";
+import type { AnyExample, Evaluation, Metrics } from "./types.js";
 
 /** What training minimises: see the README for when each is better. */
 export type Objective = "cross-entropy" | "contrastive";
@@ -42,7 +42,7 @@ export interface TrainOptions {
   /** Seed of the order of examples. Default 0. */
   seed?: number;
   /** Held-out examples: the best step on them is kept, and the result has metrics before and after. */
-  validation?: readonly Example[];
+  validation?: readonly AnyExample[];
   /** Evaluations without a better one before training ends with reason `patience`. Needs `validation`. */
   patience?: number;
   /** Steps between evaluations. Needs `validation`. */

@@ -8,8 +8,8 @@ export type * from "./training-types.js";
 /** Which executor runs the model: `webgpu` on the graphics card, `wasm` on the processor. */
 export type Device = "webgpu" | "wasm";
 
-/** What the model is for: labels for texts, or one vector per text. */
-export type Task = "text-classification" | "feature-extraction";
+/** What the model is for: a label for each text, a label for each word, the part of a text that answers a question, or one vector per text. */
+export type Task = "text-classification" | "token-classification" | "question-answering" | "feature-extraction";
 
 /**
  * How token states become one vector per text: `mean` over the attention mask, then L2-normalised (sentence-transformers),
@@ -62,7 +62,7 @@ export interface EngineOptions {
 export interface LoadOptions extends SourceOptions, EngineOptions {
   /** Default `text-classification` if `labels` are given, otherwise `feature-extraction`. */
   task?: Task;
-  /** Class names, in the order of the head's rows. At least two for `text-classification`. */
+  /** Class names, in the order of the head's rows. At least two for `text-classification` and `token-classification`. */
   labels?: readonly string[];
   /** Default `mean`. */
   pooling?: Pooling;
@@ -168,6 +168,29 @@ export interface Example extends TextInput {
   label: string;
 }
 
+/** Words of a text with a label for each, for `token-classification`. */
+export interface TaggedExample {
+  words: readonly string[];
+  /** One of the model's labels for each word. */
+  labels: readonly string[];
+}
+
+/** A question about a text, for `question-answering`. */
+export interface Question {
+  question: string;
+  context: string;
+}
+
+/** A question with its answer, a part of the context. */
+export interface AnsweredExample extends Question {
+  answer: string;
+  /** Where the answer starts in the context, as `indexOf` counts. Default: where it first occurs. */
+  answerStart?: number;
+}
+
+/** An example of the model's task. */
+export type AnyExample = Example | TaggedExample | AnsweredExample;
+
 /** What `classify` and `embed` accept: one text, or a list of texts and pairs. */
 export type Inputs = string | TextInput | readonly (string | TextInput)[];
 
@@ -180,7 +203,7 @@ export type ActiveAdapter = string | null | readonly string[];
  */
 export type AdapterChoice = string | null | readonly (string | null)[];
 
-/** Options of `classify`, `embed` and `evaluate`. */
+/** Options of `classify`, `tag`, `answer`, `embed` and `evaluate`. */
 export interface RunOptions {
   adapter?: AdapterChoice;
   /** Texts per pass. Default 16. */
@@ -203,6 +226,28 @@ export interface Classification {
   truncated: boolean;
 }
 
+/** The labels of one text's words. */
+export interface Tagging {
+  /** One for each word, as far as the text was not cut. */
+  labels: string[];
+  /** Probability of each label, 0 to 1. */
+  scores: number[];
+  /** Whether the text was longer than `maxLength` and was cut. */
+  truncated: boolean;
+}
+
+/** The answer to one question: a part of its context. */
+export interface Answer {
+  answer: string;
+  /** Where it starts and ends in the context, as `slice` counts. */
+  start: number;
+  end: number;
+  /** Probability of its first token times that of its last. */
+  score: number;
+  /** Whether question and context were longer than `maxLength` and were cut. */
+  truncated: boolean;
+}
+
 /** One vector per text, in order. */
 export type Embeddings = Float32Array[] & {
   /** Per text: whether it was longer than `maxLength` and was cut. */
@@ -211,9 +256,9 @@ export type Embeddings = Float32Array[] & {
 
 /** How well a model does on labelled examples. */
 export interface Metrics {
-  /** Share of right answers, 0 to 1. */
+  /** Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`. */
   accuracy: number;
-  /** Mean over labels of the F1 score, 0 to 1. */
+  /** Mean over labels of the F1 score, 0 to 1; for `question-answering` mean over answers of the F1 score of their tokens. */
   macroF1: number;
   /** Mean cross-entropy in nats. */
   loss: number;
@@ -221,7 +266,7 @@ export interface Metrics {
 
 /** What `evaluate` returns. */
 export interface Evaluation extends Metrics {
-  /** `confusion[actual][predicted]`: counts, in the order of the model's labels. */
+  /** `confusion[actual][predicted]`: counts, in the order of the model's labels; empty for `question-answering`. */
   confusion: number[][];
 }
 

@@ -1,8 +1,9 @@
 //! Answers for texts: labels, vectors, metrics, each row with the adapter asked for.
 
+use super::examples::{Example, encoded};
 use super::programs::Key;
-use super::train::Example;
-use super::{Session, Task};
+use super::run::Examples;
+use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Layout, product};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
@@ -74,6 +75,7 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Vec<Answer>> {
+        self.check_task(Task::TextClassification)?;
         let texts = self.encode(texts, options.max_length)?;
         let logits = self.logits(&texts, selection, options).await?;
         let answer = |(row, text): (&Vec<f32>, &Encoded)| {
@@ -104,32 +106,38 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
-        let labels = self.label_numbers(examples)?;
-        let texts: Vec<Text> = examples.iter().map(|example| example.text.clone()).collect();
-        let texts = self.encode(&texts, options.max_length)?;
+        let Examples { texts, targets } = self.examples(examples, options.max_length)?;
         let logits = self.logits(&texts, selection, options).await?;
-        Ok(Metrics::new(&logits, &labels, self.base.labels.len()))
+        Ok(Metrics::of(&logits, &targets, self.base.labels.len()))
     }
 
     /// Tokens of texts. [`Error::EmptyText`] names the first one without words.
     pub(super) fn encode(&self, texts: &[Text], max_length: Option<usize>) -> Result<Vec<Encoded>> {
+        let length = self.length(max_length)?;
+        texts.iter().enumerate().map(|(index, text)| self.encode_one(index, text, length)).collect()
+    }
+
+    /// Tokens of the text with this number.
+    pub(super) fn encode_one(&self, index: usize, text: &Text, length: usize) -> Result<Encoded> {
+        if text.text.trim().is_empty() || text.text_pair.as_ref().is_some_and(|pair| pair.trim().is_empty()) {
+            return Err(Error::EmptyText { index });
+        }
+        let found = self.tokenizer.encode(&text.text, text.text_pair.as_deref(), length)?;
+        if found.ids.is_empty() {
+            return Err(Error::EmptyText { index });
+        }
+        Ok(encoded(found))
+    }
+
+    /// Tokens after which a text is cut.
+    pub(super) fn length(&self, max_length: Option<usize>) -> Result<usize> {
         let longest = self.model.common().longest;
         let length = max_length.unwrap_or(longest);
         if !(3..=longest).contains(&length) {
             let reason = format!("is {length}: this model takes 3 to {longest} tokens");
             return Err(Error::BadOption { option: "maxLength".into(), reason });
         }
-        let encode = |(index, text): (usize, &Text)| {
-            if text.text.trim().is_empty() || text.text_pair.as_ref().is_some_and(|pair| pair.trim().is_empty()) {
-                return Err(Error::EmptyText { index });
-            }
-            let found = self.tokenizer.encode(&text.text, text.text_pair.as_deref(), length)?;
-            if found.ids.is_empty() {
-                return Err(Error::EmptyText { index });
-            }
-            Ok(Encoded { ids: found.ids, types: found.type_ids, truncated: found.truncated })
-        };
-        texts.iter().enumerate().map(encode).collect()
+        Ok(length)
     }
 
     pub(super) async fn logits(
@@ -138,9 +146,8 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Vec<Vec<f32>>> {
-        if self.options.task != Task::TextClassification {
-            let reason = "is 'feature-extraction', which has no labels: load the model for 'text-classification'";
-            return Err(Error::BadOption { option: "task".into(), reason: reason.into() });
+        if self.options.task == Task::FeatureExtraction {
+            return Err(mismatch(self.options.task, Task::TextClassification));
         }
         self.forward(texts, selection, Output::Logits, options).await
     }

@@ -1,6 +1,7 @@
 //! One base model on one device, its adapters, and the programs made for the batch shapes that came by.
 
 mod adapters;
+mod examples;
 mod infer;
 mod load;
 mod matmul;
@@ -8,15 +9,17 @@ mod merge;
 mod profile;
 mod programs;
 mod run;
+mod tokens;
 mod train;
 
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount};
+pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use load::{Estimate, estimate};
 pub use matmul::Matmul;
 pub use profile::StepTime;
 pub use run::{EndReason, TrainEvent, TrainResult};
-pub use train::Example;
+pub use tokens::{SpanAnswer, Tagging};
 
 use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, TaskType};
 use crate::backend::{Backend, Progress};
@@ -35,8 +38,30 @@ use std::collections::BTreeMap;
 pub enum Task {
     /// A label for each text.
     TextClassification,
+    /// A label for each word.
+    TokenClassification,
+    /// The part of a text that answers a question.
+    QuestionAnswering,
     /// A vector for each text.
     FeatureExtraction,
+}
+
+impl Task {
+    /// Its name in JavaScript and on the Hub.
+    fn name(self) -> &'static str {
+        match self {
+            Task::TextClassification => "text-classification",
+            Task::TokenClassification => "token-classification",
+            Task::QuestionAnswering => "question-answering",
+            Task::FeatureExtraction => "feature-extraction",
+        }
+    }
+}
+
+/// A call that a session of task `is` cannot answer, one of task `needed` can.
+fn mismatch(is: Task, needed: Task) -> Error {
+    let reason = format!("is '{}': load the model for '{}' to call this", is.name(), needed.name());
+    Error::BadOption { option: "task".into(), reason }
 }
 
 /// How the states of a text's tokens become one vector for the head, which decides the file format.
@@ -81,6 +106,25 @@ pub struct SessionOptions {
     pub seed: u64,
 }
 
+impl SessionOptions {
+    /// PEFT's task. Pooling decides only where one vector a text is wanted.
+    fn task_type(&self) -> TaskType {
+        match self.task {
+            Task::TextClassification | Task::FeatureExtraction => self.pooling.into(),
+            Task::TokenClassification => TaskType::TokenCls,
+            Task::QuestionAnswering => TaskType::QuestionAns,
+        }
+    }
+
+    /// Names of the head's rows: those of a span are its ends.
+    fn head_labels(&self) -> Vec<String> {
+        match self.task {
+            Task::QuestionAnswering => ["start", "end"].map(String::from).to_vec(),
+            Task::TextClassification | Task::TokenClassification | Task::FeatureExtraction => self.labels.clone(),
+        }
+    }
+}
+
 /// A base model with its adapters.
 pub struct Session {
     model: Model,
@@ -103,10 +147,10 @@ impl Session {
     /// Reads configuration and tokenizer. A device and the weights come after.
     pub fn new(config: &[u8], tokenizer: &[u8], options: SessionOptions) -> Result<Session> {
         check_labels(&options)?;
-        let model = Model::from_json(config, options.pooling.into())?;
+        let model = Model::from_json(config, options.task_type())?;
         let tokenizer = Tokenizer::from_bytes(tokenizer)?;
         tokenizer.check(model.common().vocab_size, model.common().type_vocab_size)?;
-        let base = model.base(options.labels.clone())?;
+        let base = model.base(options.head_labels())?;
         Ok(Session {
             model,
             base,
@@ -239,11 +283,16 @@ impl Session {
 
 fn check_labels(options: &SessionOptions) -> Result<()> {
     let bad = |reason: String| Err(Error::BadOption { option: "labels".into(), reason });
-    if options.task == Task::FeatureExtraction {
-        return Ok(());
+    match options.task {
+        Task::FeatureExtraction => return Ok(()),
+        Task::QuestionAnswering if options.labels.is_empty() => return Ok(()),
+        Task::QuestionAnswering => {
+            return bad("names classes, which question answering does not have: leave it out".into());
+        }
+        Task::TextClassification | Task::TokenClassification => {}
     }
     if options.labels.len() < 2 {
-        return bad("needs at least two names for text classification".into());
+        return bad("needs at least two names for classification".into());
     }
     for (at, label) in options.labels.iter().enumerate() {
         if options.labels[..at].contains(label) {

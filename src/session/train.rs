@@ -1,33 +1,23 @@
 //! Training an adapter of a session, one optimiser step a call.
 
-use super::infer::{InferOptions, Selection, Text};
+use super::examples::Example;
+use super::infer::{InferOptions, Selection};
 use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
-use super::{Session, Task};
+use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Head, Layout, TaskType};
 use crate::backend::{Inputs, TrainState};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
 use crate::ops::PairLossKind;
 use crate::train::{
-    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, Target, TrainOptions, bucket,
+    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, TrainOptions, bucket,
     logistic_regression, prototypes, training_plan,
 };
-use serde::Deserialize;
 
 /// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
 const RIDGE: f32 = 1e-3;
 /// Steps that may run on a GPU while the next is prepared.
 const IN_FLIGHT: usize = 2;
-
-/// A labelled text, or pair.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Example {
-    /// The text.
-    #[serde(flatten)]
-    pub text: Text,
-    /// Its label, one of the session's.
-    pub label: String,
-}
 
 impl Session {
     /// Starts training an adapter. Returns the number of steps and the objective that was chosen.
@@ -42,15 +32,13 @@ impl Session {
         if let Some(run) = &self.run {
             return Err(Error::Busy { what: format!("training of adapter '{}'", run.name) });
         }
-        if self.options.task != Task::TextClassification {
-            let reason = "is 'feature-extraction': load the model for 'text-classification' to train it with labels";
-            return Err(Error::BadOption { option: "task".into(), reason: reason.into() });
+        if self.options.task == Task::FeatureExtraction {
+            return Err(mismatch(self.options.task, Task::TextClassification));
         }
-        let labels = self.check_examples(examples)?;
-        let settings = options.resolve(examples.len(), self.base.labels.len(), self.model.common().longest)?;
-        let examples = self.examples(examples, labels, settings.max_length)?;
-        let validation_labels = self.label_numbers(validation)?;
-        let validation = self.examples(validation, validation_labels, settings.max_length)?;
+        let settings = self.settings(examples, options)?;
+        let examples = self.examples(examples, Some(settings.max_length))?;
+        self.check_classes(&examples)?;
+        let validation = self.examples(validation, Some(settings.max_length))?;
         let adapter = self.adapter(name)?.clone();
         let adapter = self.with_head(adapter, &examples).await?;
         self.adapters.insert(name.into(), adapter.clone());
@@ -180,7 +168,7 @@ impl Session {
         if let Some(kept) = kept {
             self.adapters.insert(run.name.clone(), kept);
         }
-        Ok((adapter, Metrics::new(&logits?, &run.validation.classes(), self.base.labels.len())))
+        Ok((adapter, Metrics::of(&logits?, &run.validation.targets, self.base.labels.len())))
     }
 
     /// The adapter with the run's vectors, and the head that goes with them.
@@ -269,31 +257,34 @@ impl Session {
         })
     }
 
-    fn check_examples(&self, examples: &[Example]) -> Result<Vec<usize>> {
-        let labels = self.label_numbers(examples)?;
-        let first = labels.first().ok_or(Error::EmptyTrainingSet)?;
-        if labels.iter().all(|label| label == first) {
-            return Err(Error::SingleClass { label: self.base.labels[*first].clone() });
+    /// The settings of a run. [`Error::BadOption`] for the contrastive objective where there is no one vector and one layer to learn.
+    fn settings(&self, examples: &[Example], options: &TrainOptions) -> Result<Settings> {
+        if examples.is_empty() {
+            return Err(Error::EmptyTrainingSet);
         }
-        Ok(labels)
+        let mut options = options.clone();
+        if self.options.task != Task::TextClassification || self.base.head.len() != 1 {
+            if options.objective == Some(Objective::Contrastive) {
+                let reason =
+                    "is 'contrastive', which needs text classification with pooling 'mean' or a head of one layer";
+                return Err(Error::BadOption { option: "objective".into(), reason: reason.into() });
+            }
+            options.objective = Some(Objective::CrossEntropy);
+        }
+        options.resolve(examples.len(), self.base.labels.len(), self.model.common().longest)
     }
 
-    /// The number of each example's label.
-    pub(super) fn label_numbers(&self, examples: &[Example]) -> Result<Vec<usize>> {
-        let number = |example: &Example| {
-            let known = &self.base.labels;
-            known
-                .iter()
-                .position(|label| *label == example.label)
-                .ok_or_else(|| Error::UnknownLabel { label: example.label.clone(), known: known.clone() })
-        };
-        examples.iter().map(number).collect()
-    }
-
-    fn examples(&self, examples: &[Example], labels: Vec<usize>, max_length: usize) -> Result<Examples> {
-        let texts: Vec<Text> = examples.iter().map(|example| example.text.clone()).collect();
-        let targets = labels.into_iter().map(Target::Class).collect();
-        Ok(Examples { texts: self.encode(&texts, Some(max_length))?, targets })
+    /// Texts of one class teach nothing.
+    fn check_classes(&self, examples: &Examples) -> Result<()> {
+        let classes = examples.classes();
+        match classes.first() {
+            Some(first)
+                if self.options.task == Task::TextClassification && classes.iter().all(|class| class == first) =>
+            {
+                Err(Error::SingleClass { label: self.base.labels[*first].clone() })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

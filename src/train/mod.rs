@@ -11,7 +11,7 @@ mod schedule;
 
 pub use adamw::AdamW;
 pub use batch::{Batch, Encoded, Target, bucket};
-pub use metrics::{Metrics, argmax, softmax};
+pub use metrics::{Metrics, argmax, best_span, softmax};
 pub use options::{ContrastiveLoss, Objective, Optimizer, Schedule, Settings, TrainOptions};
 pub use plans::{forward_plan, training_plan};
 pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};

@@ -39,7 +39,7 @@ fn details(error: &Error) -> JsValue {
         }
         Error::UnknownAdapter { name, .. } | Error::AdapterExists { name } => text("adapter", name),
         Error::UnknownLabel { label, .. } | Error::SingleClass { label } => text("label", label),
-        Error::EmptyText { index } => number("index", *index as f64),
+        Error::EmptyText { index } | Error::BadExample { index, .. } => number("index", *index as f64),
         Error::BadOption { option, .. } => text("option", option),
         Error::Diverged { step } => number("step", *step as f64),
         Error::OutOfMemory { bytes, .. } => number("bytes", *bytes as f64),

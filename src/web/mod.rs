@@ -7,7 +7,7 @@ mod error;
 mod profile;
 
 use crate::models::BatchShape;
-use crate::session::{EndReason, Example, Pooling, Selection, Session, SessionOptions, Text, TrainEvent};
+use crate::session::{EndReason, Example, Pooling, Question, Selection, Session, SessionOptions, Text, TrainEvent};
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
 use error::{bad_option, to_error};
 use serde::Deserialize;
@@ -150,6 +150,20 @@ impl WebSession {
     pub async fn classify(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
         let (texts, adapter) = selection(texts, adapter)?;
         to_js(&self.session.classify(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// A label for each word of texts.
+    pub async fn tag(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let texts: Vec<Vec<String>> = from_js("texts", texts)?;
+        let adapter = from_js("adapter", adapter)?;
+        to_js(&self.session.tag(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// The parts of texts that answer questions.
+    pub async fn answer(&mut self, questions: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let questions: Vec<Question> = from_js("questions", questions)?;
+        let adapter = from_js("adapter", adapter)?;
+        to_js(&self.session.answer(&questions, &adapter, from_js("options", options)?).await.map_err(to_error)?)
     }
 
     /// Vectors of texts.

@@ -45,7 +45,7 @@ fn a_label_that_the_model_was_not_given() {
 fn an_empty_text() {
     let session = &mut with_adapter();
     let mut some = examples();
-    some[5].text.text = " \n".into();
+    some[5] = example("praise", " \n");
     refused(session, "empty-text", &["number 5"], |session| begin(session, &some, &[]));
     refused(session, "empty-text", &["number 5"], |session| begin(session, &examples(), &some));
     let texts = [text("good"), pair("bad", "")];

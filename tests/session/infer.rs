@@ -3,7 +3,7 @@
 use crate::support::assert_close;
 use crate::support::session::*;
 use ia3_web::session::Pooling;
-use ia3_web::session::{InferOptions, Selection, Session, Text};
+use ia3_web::session::{Example, InferOptions, Selection, Session, Text};
 use pollster::block_on;
 
 const POOLINGS: [Pooling; 2] = [Pooling::Mean, Pooling::Pooler];
@@ -136,13 +136,13 @@ fn no_texts_give_no_answers() {
 #[test]
 fn an_evaluation_counts_the_answers() {
     let mut session = session(Pooling::Pooler);
-    let answers = block_on(session.classify(
-        &examples().into_iter().map(|example| example.text).collect::<Vec<_>>(),
-        &BASE,
-        InferOptions::default(),
-    ));
-    let right =
-        answers.unwrap().iter().zip(examples()).filter(|(answer, example)| answer.label == example.label).count();
+    let labelled = |example| match example {
+        Example::Labelled { text, label } => (text, label),
+        other => panic!("{other:?}"),
+    };
+    let (texts, labels): (Vec<_>, Vec<_>) = examples().into_iter().map(labelled).unzip();
+    let answers = block_on(session.classify(&texts, &BASE, InferOptions::default())).unwrap();
+    let right = answers.iter().zip(labels).filter(|(answer, label)| answer.label == *label).count();
     let metrics = block_on(session.evaluate(&examples(), &BASE, InferOptions::default())).unwrap();
     assert_eq!(metrics.accuracy, right as f64 / 12.0);
     assert!(metrics.confusion.iter().all(|row| row.iter().sum::<usize>() == 4));

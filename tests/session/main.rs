@@ -9,5 +9,6 @@ mod profile;
 mod resume;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
 mod train;
 mod validation;

@@ -3,7 +3,7 @@
 use crate::support::assert_close;
 use crate::support::session::*;
 use ia3_web::session::Pooling;
-use ia3_web::session::{EndReason, Session, TrainEvent};
+use ia3_web::session::{EndReason, Example, Session, TrainEvent};
 use ia3_web::train::{ContrastiveLoss, Objective, Schedule, TrainOptions};
 use pollster::block_on;
 
@@ -169,7 +169,11 @@ fn pairs_can_be_trained_on() {
     let mut session = session(Pooling::Pooler);
     session.add_adapter("a", Default::default()).unwrap();
     let mut pairs = examples();
-    pairs.iter_mut().for_each(|example| example.text.text_pair = Some("the cat, good or bad".into()));
+    for example in &mut pairs {
+        if let Example::Labelled { text, .. } = example {
+            text.text_pair = Some("the cat, good or bad".into());
+        }
+    }
     let losses = train_on(&mut session, "a", &pairs, &[], &steps(10)).1.losses;
     assert_ne!(losses, train(&mut session, "a", &steps(10)).losses);
     assert!(losses[9] < losses[0]);

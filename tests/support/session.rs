@@ -83,7 +83,7 @@ pub fn pair(first: &str, second: &str) -> Text {
 }
 
 pub fn example(label: &str, words: &str) -> Example {
-    Example { text: text(words), label: label.into() }
+    Example::Labelled { text: text(words), label: label.into() }
 }
 
 /// Four examples of each label.
