@@ -55,7 +55,7 @@ impl Batch<'_> {
         let BatchShape { batch, length } = shape;
         let (mut ids, mut types) = (vec![padding.token; batch * length], vec![0; batch * length]);
         let (mut mask, mut weights) = (vec![0.0; batch * length], vec![0.0; batch]);
-        let mut slots = vec![0; batch];
+        let (mut slots, mut last) = (vec![0; batch], vec![0; batch]);
         (0..batch).for_each(|row| mask[row * length] = 1.0);
         for (row, text) in self.rows.iter().enumerate() {
             let (start, count) = (row * length, text.ids.len());
@@ -63,6 +63,7 @@ impl Batch<'_> {
             types[start..start + count].copy_from_slice(&text.types);
             mask[start..start + count].fill(1.0);
             weights[row] = self.weight;
+            last[row] = padding.last(&text.ids);
             slots[row] = self.slots.get(row).map_or(0, |slot| *slot as u32);
         }
         let positions = ids.chunks_exact(length).flat_map(|row| padding.positions(row)).collect();
@@ -73,6 +74,7 @@ impl Batch<'_> {
             ("mask", Data::F32(mask)),
             ("weights", Data::F32(weights)),
             ("slots", Data::U32(slots)),
+            ("last", Data::U32(last)),
         ];
         inputs.extend(self.classes(batch));
         inputs.extend(self.token_classes(shape));
