@@ -46,6 +46,7 @@ impl Gpt2 {
                 type_vocab_size: None,
                 longest: fields.size("n_positions", 1 << 20, None)?,
                 padding: Padding::optional(pad),
+                end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "transformer.",
             },

@@ -76,6 +76,7 @@ impl Llama {
                 type_vocab_size: None,
                 longest,
                 padding: Padding::optional(pad),
+                end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "model.",
             },

@@ -27,6 +27,14 @@ pub enum Target {
 }
 
 impl Target {
+    /// Tokens that are compared.
+    pub fn compared(&self) -> usize {
+        match self {
+            Target::Tokens(tokens) => tokens.iter().flatten().count(),
+            Target::Class(_) | Target::Span(_) => 0,
+        }
+    }
+
     /// The class of a text; 0 where it has none.
     pub fn class(&self) -> usize {
         match self {
