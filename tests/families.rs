@@ -30,4 +30,5 @@ macro_rules! families {
 families! {
     bert roberta xlm_roberta distilbert mpnet
     gpt2 llama llama_linear llama_dynamic llama_yarn mistral qwen2 qwen3 gemma3_text
+    t5 t5_gated mt5
 }

@@ -2,8 +2,8 @@
 
 use super::layers::Builder;
 use super::roberta::first_state;
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, ENCODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::check_heads;
 use crate::error::Result;
@@ -76,6 +76,10 @@ impl DistilBert {
 impl Family for DistilBert {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &ENCODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

@@ -4,8 +4,8 @@ use super::language::Language;
 use super::layers::{Builder, Form};
 use super::llama::{sliding_window, windows};
 use super::rotary::Rotary;
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, DECODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::bad;
 use crate::error::Result;
@@ -133,6 +133,10 @@ impl Gemma3 {
 impl Family for Gemma3 {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &DECODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

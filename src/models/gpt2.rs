@@ -2,8 +2,8 @@
 
 use super::language::Language;
 use super::layers::{Builder, Form};
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, DECODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::check_heads;
 use crate::error::Result;
@@ -77,6 +77,10 @@ impl Gpt2 {
 impl Family for Gpt2 {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &DECODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

@@ -76,8 +76,8 @@ impl<'a> Builder<'a> {
     pub fn batch(&mut self, name: &'static str) -> Id {
         let BatchShape { batch, length } = self.shape;
         let (shape, dtype) = match name {
-            "ids" | "types" | "positions" | "token_labels" => (vec![batch, length], Dtype::U32),
-            "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
+            "ids" | "types" | "positions" | "token_labels" | "decoder_ids" => (vec![batch, length], Dtype::U32),
+            "mask" | "token_weights" | "decoder_mask" => (vec![batch, length], Dtype::F32),
             "weights" => (vec![batch], Dtype::F32),
             "slots" | "labels" | "last" => (vec![batch], Dtype::U32),
             "spans" => (vec![batch, 2], Dtype::U32),

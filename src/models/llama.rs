@@ -3,8 +3,8 @@
 use super::language::Language;
 use super::layers::{Builder, Form};
 use super::rotary::Rotary;
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, DECODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::bad;
 use crate::error::Result;
@@ -122,6 +122,10 @@ impl Llama {
 impl Family for Llama {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &DECODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

@@ -15,6 +15,7 @@ mod qwen3;
 mod relative;
 mod roberta;
 mod rotary;
+mod t5;
 
 pub use language::Language;
 pub use layers::{BatchShape, Builder, Weight};
@@ -44,6 +45,8 @@ const FAMILIES: &[(&str, Read)] = &[
     ("qwen2", |fields| Ok(Rc::new(qwen2::read(fields)?))),
     ("qwen3", |fields| Ok(Rc::new(qwen3::read(fields)?))),
     ("gemma3_text", |fields| Ok(Rc::new(gemma3::Gemma3::read(fields)?))),
+    ("t5", |fields| Ok(Rc::new(t5::T5::read(fields)?))),
+    ("mt5", |fields| Ok(Rc::new(t5::T5::read_multilingual(fields)?))),
 ];
 
 /// Values of `model_type` that can be loaded.
@@ -72,12 +75,21 @@ pub struct Common {
     pub prefix: &'static str,
 }
 
+/// What encoders are used for.
+const ENCODER_TASKS: [TaskType; 4] =
+    [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::TokenCls, TaskType::QuestionAns];
+/// What decoders are used for.
+const DECODER_TASKS: [TaskType; 3] = [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::CausalLm];
+
 /// A model family with the numbers of one model.
 pub trait Family: Debug {
     /// What every family says of itself.
     fn common(&self) -> &Common;
 
-    /// Token states of the last layer, `(B S, H)`.
+    /// What models of this family are used for.
+    fn tasks(&self) -> &'static [TaskType];
+
+    /// Token states of the last layer, `(B S, H)`; of an encoder-decoder model those of the encoder.
     fn states(&self, b: &mut Builder) -> Result<Id>;
 
     /// The bare model's own pooler, `(B, H)`, where it has one: its layer may be targeted although only some heads read it.
@@ -91,6 +103,11 @@ pub trait Family: Debug {
 
     /// The logits of that head, `(B, labels)`.
     fn logits(&self, b: &mut Builder, pooled: Id) -> Result<Id>;
+
+    /// The states from which tokens are told: of an encoder-decoder model the decoder's, `(B S, H)`.
+    fn decoded(&self, _b: &mut Builder, states: Id) -> Result<Id> {
+        Ok(states)
+    }
 
     /// How states become logits of the vocabulary; None for encoders, which have other heads for tokens instead.
     fn language(&self) -> Option<Language> {
@@ -134,13 +151,7 @@ impl Model {
             return Err(Error::UnsupportedModel { model_type, supported: supported() });
         };
         let family = read(&fields)?;
-        let fits = match task {
-            TaskType::FeatureExtraction | TaskType::SeqCls => true,
-            TaskType::TokenCls | TaskType::QuestionAns => family.language().is_none(),
-            TaskType::CausalLm => family.language().is_some(),
-            TaskType::Seq2SeqLm => false,
-        };
-        if fits {
+        if family.tasks().contains(&task) {
             return Ok(Model { family, model_type, task });
         }
         let reason = format!("asks for {task:?}, which a model of the type '{model_type}' is not made for");
@@ -205,7 +216,10 @@ impl Model {
             Output::Embedding => self.embedding(&mut b, states)?,
             Output::Logits => self.logits(&mut b, states)?,
             Output::CrossEntropy => match self.language() {
-                Some(language) => language.loss(&mut b, states)?,
+                Some(language) => {
+                    let states = self.family.decoded(&mut b, states)?;
+                    language.loss(&mut b, states)?
+                }
                 None => {
                     let logits = self.logits(&mut b, states)?;
                     self.loss(&mut b, logits)?
@@ -213,6 +227,7 @@ impl Model {
             },
             Output::TokenLosses => {
                 let language = self.language().expect("only a language model has losses of tokens");
+                let states = self.family.decoded(&mut b, states)?;
                 let losses = language.token_losses(&mut b, states)?;
                 return Ok((b.graph, losses));
             }
@@ -253,7 +268,7 @@ impl Model {
         match self.task {
             TaskType::SeqCls => drop(self.family.pooled(&mut b, states)?),
             TaskType::FeatureExtraction if whole => drop(self.family.pooler(&mut b, states)?),
-            TaskType::CausalLm => drop(self.logits(&mut b, states)?),
+            TaskType::CausalLm | TaskType::Seq2SeqLm => drop(self.logits(&mut b, states)?),
             _ => {}
         }
         Ok((b.sites, b.weights))
@@ -283,6 +298,7 @@ impl Model {
             TaskType::QuestionAns => b.head(states, "qa_outputs"),
             TaskType::CausalLm | TaskType::Seq2SeqLm => {
                 let language = self.language().expect("a language model has a vocabulary");
+                let states = self.family.decoded(b, states)?;
                 language.logits(b, states)
             }
         }

@@ -7,7 +7,7 @@ use crate::kernel::{Kernel, grid};
 use candle_core::Tensor;
 
 /// Inputs `x (N, C)`, `weight (size)`: each of `groups` groups of `size` columns from `start` on becomes
-/// `x / sqrt(mean(x²) + eps) * (weight + plus)` (arXiv 1910.07467); other columns pass. One group is a whole row; several are the heads
+/// `x / sqrt(mean(x²) + eps) * (weight + plus) * times` (arXiv 1910.07467); other columns pass. One group is a whole row; several are the heads
 /// of queries or keys in a packed projection.
 #[derive(Debug, Clone, Copy)]
 pub struct RmsNorm {
@@ -15,13 +15,15 @@ pub struct RmsNorm {
     pub eps: f32,
     /// Added to the weight: 1 where the file holds what differs from one (Gemma).
     pub plus: f32,
+    /// Multiplied with the weight.
+    pub times: f32,
     /// First normalised column.
     pub start: usize,
     /// Groups of columns, side by side.
     pub groups: usize,
 }
 
-/// Inputs `dy (N, C)`, `x (N, C)`, `weight (size)`; output `dx`. With `r = 1 / sqrt(mean(x²) + eps)` and `g = dy ⊙ (weight + plus)`:
+/// Inputs `dy (N, C)`, `x (N, C)`, `weight (size)`; output `dx`. With `r = 1 / sqrt(mean(x²) + eps)` and `g = dy ⊙ (weight + plus) times`:
 /// `dx = r (g - x r² mean(g ⊙ x))`.
 #[derive(Debug, Clone, Copy)]
 pub struct RmsNormGrad(pub RmsNorm);
@@ -29,7 +31,7 @@ pub struct RmsNormGrad(pub RmsNorm);
 impl RmsNorm {
     /// Of whole rows.
     pub fn rows(eps: f32, plus: f32) -> RmsNorm {
-        RmsNorm { eps, plus, start: 0, groups: 1 }
+        RmsNorm { eps, plus, times: 1.0, start: 0, groups: 1 }
     }
 
     fn check(&self, x: &Shape, weight: &Shape) -> Result<()> {
@@ -60,6 +62,7 @@ impl RmsNorm {
         Kernel::new(wgsl, inputs, &sizes, grid((rows * self.groups).div_ceil(height)))
             .with("eps", self.eps)
             .with("plus", self.plus)
+            .with("times", self.times)
     }
 }
 
@@ -81,7 +84,7 @@ impl Op for RmsNorm {
             for row in y.chunks_exact_mut(columns) {
                 for group in row[self.start..self.start + self.groups * size].chunks_exact_mut(size) {
                     let scale = self.inverse(group);
-                    group.iter_mut().zip(x[1]).for_each(|(y, w)| *y *= scale * (w + self.plus));
+                    group.iter_mut().zip(x[1]).for_each(|(y, w)| *y *= scale * (w + self.plus) * self.times);
                 }
             }
             Ok(y)
@@ -109,7 +112,7 @@ impl Op for RmsNormGrad {
                 let groups = dx[range.clone()].chunks_exact_mut(size).zip(row[range.clone()].chunks_exact(size));
                 for (g, row) in groups {
                     let scale = self.0.inverse(row);
-                    g.iter_mut().zip(x[2]).for_each(|(g, w)| *g *= w + self.0.plus);
+                    g.iter_mut().zip(x[2]).for_each(|(g, w)| *g *= (w + self.0.plus) * self.0.times);
                     let along = g.iter().zip(row).map(|(g, x)| g * x).sum::<f32>() / size as f32 * scale * scale;
                     g.iter_mut().zip(row).for_each(|(g, x)| *g = (*g - x * along) * scale);
                 }

@@ -1,4 +1,4 @@
-// y = x / sqrt(mean(x²) + eps) * (weight + plus) on groups of columns, x on the others.
+// y = x / sqrt(mean(x²) + eps) * (weight + plus) times on groups of columns, x on the others.
 // One workgroup computes `height` groups: `width` invocations a group, which add up in workgroup memory.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // (rows, columns)
@@ -12,6 +12,7 @@ override groups: u32 = 1u;
 override size: u32 = 16u; // columns of a group
 override eps: f32 = 1e-5;
 override plus: f32 = 0.0;
+override times: f32 = 1.0;
 override width: u32 = 4u; // a power of two
 override height: u32 = 4u;
 
@@ -55,7 +56,7 @@ fn main(
         return;
     }
     for (var i = lane.x; i < size; i += width) {
-        y[first + i] = x[first + i] * scale * (weight[i] + plus);
+        y[first + i] = x[first + i] * scale * (weight[i] + plus) * times;
     }
     if (own % groups == 0u) {
         for (var i = lane.x; i < columns - groups * size; i += width) {

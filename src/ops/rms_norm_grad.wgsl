@@ -1,4 +1,4 @@
-// With r = 1 / sqrt(mean(x²) + eps) and g = dy ⊙ (weight + plus): dx = r (g - x r² mean(g ⊙ x)) on groups of columns, dy on the others.
+// With r = 1 / sqrt(mean(x²) + eps) and g = dy ⊙ (weight + plus) times: dx = r (g - x r² mean(g ⊙ x)) on groups of columns, dy on the others.
 // One workgroup computes `height` groups: `width` invocations a group, which add up in workgroup memory.
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>; // (rows, columns)
@@ -13,6 +13,7 @@ override groups: u32 = 1u;
 override size: u32 = 16u; // columns of a group
 override eps: f32 = 1e-5;
 override plus: f32 = 0.0;
+override times: f32 = 1.0;
 override width: u32 = 4u; // a power of two
 override height: u32 = 4u;
 
@@ -50,7 +51,7 @@ fn main(
     var sum = vec2(0.0);
     for (var i = lane.x; i < size; i += width) {
         let value = x[first + i];
-        sum += vec2(value * value, value * dy[first + i] * (weight[i] + plus));
+        sum += vec2(value * value, value * dy[first + i] * (weight[i] + plus) * times);
     }
     let means = total(sum, lane.xy) / f32(size);
     let scale = 1.0 / sqrt(means.x + eps);
@@ -59,7 +60,7 @@ fn main(
         return;
     }
     for (var i = lane.x; i < size; i += width) {
-        dx[first + i] = (dy[first + i] * (weight[i] + plus) - x[first + i] * along) * scale;
+        dx[first + i] = (dy[first + i] * (weight[i] + plus) * times - x[first + i] * along) * scale;
     }
     if (own % groups == 0u) {
         for (var i = lane.x; i < columns - groups * size; i += width) {

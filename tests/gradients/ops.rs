@@ -333,12 +333,12 @@ fn pick() {
 fn rms_norm() {
     let mut case = Case::new(&[&[4, 11]]);
     let (weight, w) = case.frozen(&[4]);
-    let y = case.one(RmsNorm { eps: 1e-3, plus: 1.0, start: 1, groups: 2 }, &[case.x[0], weight]);
+    let y = case.one(RmsNorm { eps: 1e-3, plus: 1.0, times: 0.5, start: 1, groups: 2 }, &[case.x[0], weight]);
     let x = &case.vars[0];
     let normalised = || {
         let groups = x.narrow(1, 1, 8)?.reshape((8, 4))?;
         let size = (groups.sqr()?.mean_keepdim(1)? + f64::from(1e-3f32))?.sqrt()?;
-        groups.broadcast_div(&size)?.broadcast_mul(&(&w + 1.0)?)?.reshape((4, 8))
+        groups.broadcast_div(&size)?.broadcast_mul(&((&w + 1.0)? * 0.5)?)?.reshape((4, 8))
     };
     let reference = normalised().and_then(|y| Tensor::cat(&[&x.narrow(1, 0, 1)?, &y, &x.narrow(1, 9, 2)?], 1));
     case.check(y, reference);

@@ -426,7 +426,7 @@ pub fn relative_bias() -> Vec<Case> {
 
 pub fn rms_norm() -> Vec<Case> {
     let each = |(rows, columns, start, groups, size): (usize, usize, usize, usize, usize)| {
-        let op = RmsNorm { eps: 1e-5, plus: 0.5, start, groups };
+        let op = RmsNorm { eps: 1e-5, plus: 0.5, times: 0.7, start, groups };
         let (x, dy, weight) = (floats(&[rows, columns]), floats(&[rows, columns]), floats(&[size]));
         [Case::new(op, vec![x.clone(), weight.clone()]), Case::new(RmsNormGrad(op), vec![dy, x, weight])]
     };
