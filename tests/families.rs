@@ -22,9 +22,13 @@ macro_rules! families {
     ($($family:ident)*) => {
         $(#[test]
         fn $family() {
-            check(&stringify!($family).replace("xlm_roberta", "xlm-roberta"));
+            check(&stringify!($family).replace('_', "-").replace("gemma3-text", "gemma3_text"));
         })*
     };
 }
 
-families! { bert roberta xlm_roberta distilbert mpnet }
+families! {
+    bert roberta xlm_roberta distilbert mpnet
+    gpt2 llama llama_linear llama_dynamic llama_yarn mistral qwen2 qwen3 gemma3_text
+    t5 t5_gated mt5
+}

@@ -23,6 +23,11 @@ impl HeadModule {
         HeadModule { module: module.into(), in_features, out_features: None, bias: true }
     }
 
+    /// The same without a bias.
+    pub fn unbiased(module: &str, in_features: usize) -> HeadModule {
+        HeadModule { bias: false, ..HeadModule::last(module, in_features) }
+    }
+
     /// A square layer before it.
     pub fn inner(module: &str, features: usize) -> HeadModule {
         HeadModule { out_features: Some(features), ..HeadModule::last(module, features) }
@@ -79,6 +84,7 @@ impl Base {
         self.check_modules_to_save(config.modules_to_save.as_deref())?;
         config.task_type = Some(self.task);
         config.auto_mapping = None;
+        config.fan_in_fan_out = self.sites.iter().any(|site| site.conv1d);
         let heads = self.task.heads();
         config.modules_to_save = (!heads.is_empty()).then(|| heads.iter().map(|head| head.to_string()).collect());
         settle(config, &self.model_type, &self.sites, &self.head_modules())

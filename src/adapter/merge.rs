@@ -15,6 +15,7 @@ pub fn fold(name: &str, adapter: &Adapter, base: &Base, tensor_name: &str, tenso
     let Some((module, parameter)) = tensor_name.rsplit_once('.') else { return Ok(false) };
     let Some(site) = base.sites.iter().find(|site| base.same_module(&site.module, module)) else { return Ok(false) };
     let expected = match parameter {
+        "weight" if site.conv1d => vec![site.in_features, site.out_features],
         "weight" => vec![site.out_features, site.in_features],
         "bias" => vec![site.out_features],
         _ => return Ok(false),
@@ -28,13 +29,18 @@ pub fn fold(name: &str, adapter: &Adapter, base: &Base, tensor_name: &str, tenso
     if tensor.shape != expected {
         return Err(Error::TensorShape { name: tensor_name.into(), expected, found: tensor.shape.clone() });
     }
-    let width = if parameter == "weight" { site.in_features } else { 1 };
+    // A weight that is stored the other way round has rows and columns exchanged.
+    let (width, down, along) = match (parameter, site.conv1d) {
+        ("weight", true) => (site.out_features, columns, rows),
+        ("weight", false) => (site.in_features, rows, columns),
+        _ => (1, rows, None),
+    };
     let mut merged = tensor.data.clone();
     for (i, row) in merged.chunks_exact_mut(width).enumerate() {
-        if let Some(scale) = rows {
+        if let Some(scale) = down {
             row.iter_mut().for_each(|value| *value *= scale[i]);
         }
-        if let Some(scale) = columns {
+        if let Some(scale) = along {
             row.iter_mut().zip(scale).for_each(|(value, scale)| *value *= scale);
         }
     }

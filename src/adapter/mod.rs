@@ -51,6 +51,8 @@ pub struct Site {
     pub in_features: usize,
     /// Length of the layer's output.
     pub out_features: usize,
+    /// The weight is stored (in, out), as transformers' `Conv1D` has it, and not (out, in).
+    pub conv1d: bool,
 }
 
 impl Site {

@@ -8,7 +8,7 @@ use super::{Place, Site};
 use crate::{Error, Result};
 
 /// Names that the families give to modules that are not linear layers.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 35] = [
     "LayerNorm",
     "sa_layer_norm",
     "output_layer_norm",
@@ -21,6 +21,29 @@ const OTHERS: [&str; 12] = [
     "embeddings.position_embeddings",
     "embeddings.token_type_embeddings",
     "embeddings.LayerNorm",
+    "wte",
+    "wpe",
+    "drop",
+    "ln_1",
+    "ln_2",
+    "ln_f",
+    "act",
+    "attn_dropout",
+    "resid_dropout",
+    "embed_tokens",
+    "rotary_emb",
+    "norm",
+    "q_norm",
+    "k_norm",
+    "act_fn",
+    "input_layernorm",
+    "post_attention_layernorm",
+    "pre_feedforward_layernorm",
+    "post_feedforward_layernorm",
+    "shared",
+    "layer_norm",
+    "final_layer_norm",
+    "lm_head",
 ];
 
 /// Fills in what `config` leaves to defaults so that PEFT can load it once it is written, and resolves it.

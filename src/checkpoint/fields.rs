@@ -101,6 +101,44 @@ impl Fields {
         }
     }
 
+    /// A number from `least` to `most`; without a default it must be there.
+    pub fn number(&self, field: &str, least: f64, most: f64, default: Option<f64>) -> Result<f64> {
+        match (self.get(field), default) {
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(bad(field, "is missing: give the config.json of the model".into())),
+            (Some(value), _) => match value.as_f64() {
+                Some(number) if (least..=most).contains(&number) => Ok(number),
+                _ => Err(bad(field, format!("is {}, not a number from {least} to {most}", short(value)))),
+            },
+        }
+    }
+
+    /// A number above 0; None where it is absent or null.
+    pub fn positive(&self, field: &str) -> Result<Option<f64>> {
+        self.get(field).map(|_| self.number(field, f64::MIN_POSITIVE, 1e9, None)).transpose()
+    }
+
+    /// An object's own fields.
+    pub fn object(&self, field: &str) -> Result<Option<Fields>> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Fields(fields.clone()))),
+            Some(other) => Err(bad(field, format!("is {}, not an object", short(other)))),
+        }
+    }
+
+    /// One string for each of `count` layers; None where it is absent.
+    pub fn layers(&self, field: &str, count: usize) -> Result<Option<Vec<String>>> {
+        let Some(value) = self.get(field) else { return Ok(None) };
+        let names = value
+            .as_array()
+            .and_then(|names| names.iter().map(|name| name.as_str().map(str::to_string)).collect::<Option<Vec<_>>>());
+        match names {
+            Some(names) if names.len() == count => Ok(Some(names)),
+            _ => Err(bad(field, format!("is {}, not a list of {count} strings", short(value)))),
+        }
+    }
+
     /// The activation that a field names.
     pub fn activation(&self, field: &str, default: &str) -> Result<HiddenAct> {
         match self.text(field, Some(default))?.as_str() {
@@ -127,6 +165,16 @@ impl Fields {
             return Err(bad(field, format!("is {id}, beyond the vocabulary")));
         }
         Ok(id)
+    }
+
+    /// `eos_token_id`, the first of several; None where it is absent.
+    pub fn end_token(&self, vocabulary: usize) -> Result<Option<u32>> {
+        let Some(value) = self.get("eos_token_id") else { return Ok(None) };
+        let first = value.as_array().map_or(Some(value), |ids| ids.first());
+        match first.and_then(Value::as_u64).filter(|id| (*id as usize) < vocabulary) {
+            Some(id) => Ok(Some(id as u32)),
+            None => Err(bad("eos_token_id", format!("is {}, not a token of the vocabulary", short(value)))),
+        }
     }
 
     /// Names of the classes in order: `id2label` ({"0": "no", "1": "yes"}) or the inverse `label2id`; ids must count up from 0.

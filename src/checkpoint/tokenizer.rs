@@ -84,6 +84,11 @@ impl Tokenizer {
         Ok(self.row(first, second, truncated))
     }
 
+    /// Token ids of a text without special tokens.
+    pub fn plain(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.tokens(text, 0, usize::MAX)?.ids)
+    }
+
     /// Token ids of a text given word by word; each source names its word. Words that a row of `max_length` has no room for are cut.
     pub fn encode_words(&self, words: &[String], max_length: usize) -> Result<Encoding> {
         let room = self.room(false, max_length)?;

@@ -6,6 +6,7 @@ import type {
   AdapterOptions,
   Classification,
   CombineOptions,
+  Continuation,
   Device,
   DeviceInfo,
   EndEvent,
@@ -17,6 +18,7 @@ import type {
   Objective,
   Pooling,
   Question,
+  Scored,
   StepEvent,
   Tagging,
   Task,
@@ -71,6 +73,7 @@ export class Session {
   classify(inputs: TextInput[], adapter: AdapterSelection, options: PassOptions): Promise<Classification[]>;
   tag(texts: string[][], adapter: AdapterSelection, options: PassOptions): Promise<Tagging[]>;
   answer(questions: Question[], adapter: AdapterSelection, options: PassOptions): Promise<Answer[]>;
+  score(rows: Continuation[], adapter: AdapterSelection, options: PassOptions): Promise<Scored[]>;
   embed(
     inputs: TextInput[],
     adapter: AdapterSelection,

@@ -3,7 +3,7 @@
 import { bad, isRecord, printable } from "./check.js";
 import { Ia3Error } from "./errors.js";
 import type { AdapterSelection } from "./ia3_web.js";
-import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, Example, Inputs, Question, TaggedExample, Task, TextInput } from "./types.js";
+import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, CompletedExample, Continuation, Example, Inputs, PlainExample, Question, TaggedExample, Task, TextInput } from "./types.js";
 
 /** Texts and pairs as a list of objects with nothing else in them. */
 export function textInputs(where: string, inputs: Inputs): TextInput[] {
@@ -28,13 +28,21 @@ const SHAPES: Record<Task, string> = {
   "feature-extraction": "{text, label}",
   "token-classification": "{words, labels}",
   "question-answering": "{question, context, answer}",
+  "text-generation": "{prompt, completion} or {text}",
+};
+
+const READERS: Record<Task, (where: string, example: unknown, index: number) => AnyExample> = {
+  "text-classification": labelled,
+  "feature-extraction": labelled,
+  "token-classification": tagged,
+  "question-answering": answered,
+  "text-generation": completed,
 };
 
 /** Examples of a task, without the fields that a data set may have beside these. */
 export function exampleList(where: string, task: Task, examples: readonly AnyExample[]): AnyExample[] {
   if (!Array.isArray(examples)) throw bad(where, `examples must be a list of ${SHAPES[task]}`, {});
-  const read = { "text-classification": labelled, "feature-extraction": labelled, "token-classification": tagged, "question-answering": answered }[task];
-  return examples.map((example: unknown, index) => read(where, example, index));
+  return examples.map((example: unknown, index) => READERS[task](where, example, index));
 }
 
 function labelled(where: string, example: unknown, index: number): Example {
@@ -58,6 +66,27 @@ function answered(where: string, example: unknown, index: number): AnsweredExamp
     throw bad(where, `answerStart of input ${index} must be a whole number, 0 or more, and is ${printable(answerStart)}`, { index, field: "answerStart" });
   }
   return { ...asked, answer, answerStart: answerStart as number };
+}
+
+function completed(where: string, example: unknown, index: number): CompletedExample | PlainExample {
+  if (!isRecord(example)) throw bad(where, `input ${index} must be ${SHAPES["text-generation"]}, and is ${printable(example)}`, { index });
+  const { prompt, completion, text } = example;
+  if (typeof text === "string" && prompt === undefined && completion === undefined) return { text };
+  if (typeof prompt !== "string") throw wrongField(where, index, "prompt", prompt);
+  if (typeof completion !== "string") throw wrongField(where, index, "completion", completion);
+  return { prompt, completion };
+}
+
+/** Texts and what might follow them. */
+export function continuationList(where: string, rows: Continuation | readonly Continuation[]): Continuation[] {
+  const items = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
+  return items.map((item, index) => {
+    if (!isRecord(item)) throw bad(where, `input ${index} must be {prompt, continuation}, and is ${printable(item)}`, { index });
+    const { prompt, continuation } = item;
+    if (typeof prompt !== "string") throw wrongField(where, index, "prompt", prompt);
+    if (typeof continuation !== "string") throw wrongField(where, index, "continuation", continuation);
+    return { prompt, continuation };
+  });
 }
 
 function question(where: string, item: unknown, index: number): Question {

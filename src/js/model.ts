@@ -7,7 +7,7 @@ import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
 import { estimate } from "./estimate.js";
 import { Host } from "./host.js";
-import { activeNames, exampleList, questionList, selection, textInputs, wordLists } from "./inputs.js";
+import { activeNames, continuationList, exampleList, questionList, selection, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
 import { Mirror } from "./mirror.js";
 import { ADAPTER, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
@@ -24,6 +24,7 @@ import type {
   AdapterSource,
   Classification,
   CombineOptions,
+  Continuation,
   Device,
   DeviceInfo,
   Embeddings,
@@ -41,6 +42,7 @@ import type {
   Pooling,
   Question,
   RunOptions,
+  Scored,
   Tagging,
   Task,
   TrainableParameters,
@@ -192,6 +194,11 @@ export class Model {
     return this.#pass("answer", questionList("answer", questions), options);
   }
 
+  /** How probable each continuation is, token by token, for `text-generation`. */
+  async score(rows: Continuation | readonly Continuation[], options?: RunOptions): Promise<Scored[]> {
+    return this.#pass("score", continuationList("score", rows), options);
+  }
+
   /** One vector for each text: with `pooling: "mean"` of length 1. */
   async embed(inputs: Inputs, options?: RunOptions): Promise<Embeddings> {
     const { vectors, truncated } = await this.#pass("embed", textInputs("embed", inputs), options);
@@ -266,7 +273,7 @@ export class Model {
     throw fromErrorData({ ...error, details: { ...error.details, result } });
   }
 
-  async #pass<V extends "classify" | "tag" | "answer" | "embed" | "evaluate">(
+  async #pass<V extends "classify" | "tag" | "answer" | "score" | "embed" | "evaluate">(
     verb: V,
     inputs: Protocol[V]["args"]["inputs"],
     options: RunOptions | undefined,

@@ -40,7 +40,7 @@ const worker: Check = (value) =>
 
 const source = { baseUrl: text, revision: text, signal } satisfies Checks<SourceOptions>;
 
-const head = { task: oneOf("text-classification", "token-classification", "question-answering", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
+const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
 
 const engine = { worker } satisfies Checks<EngineOptions>;
 
@@ -77,7 +77,7 @@ export const LOAD_ADAPTER = source satisfies Checks<LoadAdapterOptions>;
 /** Of `model.combineAdapters`. */
 export const COMBINE = { weights: numbers, missing: oneOf("one", "zero") } satisfies Checks<CombineOptions>;
 
-/** Of `classify`, `tag`, `answer`, `embed` and `evaluate`; `adapter` depends on the inputs and is checked with them. */
+/** Of `classify`, `tag`, `answer`, `score`, `embed` and `evaluate`; `adapter` depends on the inputs and is checked with them. */
 export const RUN = { adapter: () => undefined, batchSize: positive, maxLength: positive, signal } satisfies Checks<RunOptions>;
 
 /** Of `model.train`; `validation` is checked like the examples. */

@@ -6,6 +6,7 @@ import type {
   AdapterOptions,
   Classification,
   CombineOptions,
+  Continuation,
   Device,
   DeviceInfo,
   Evaluation,
@@ -15,6 +16,7 @@ import type {
   Pooling,
   ProgressEvent,
   Question,
+  Scored,
   Tagging,
   Task,
   TextInput,
@@ -101,6 +103,7 @@ export interface Protocol {
   classify: Verb<Pass<TextInput>, Classification[]>;
   tag: Verb<Pass<string[]>, Tagging[]>;
   answer: Verb<Pass<Question>, Answer[]>;
+  score: Verb<Pass<Continuation>, Scored[]>;
   embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
   evaluate: Verb<Pass<AnyExample>, Evaluation>;
   beginMerge: Verb<{ name: string; token: number }, { totalBytes: number }>;

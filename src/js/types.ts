@@ -8,8 +8,11 @@ export type * from "./training-types.js";
 /** Which executor runs the model: `webgpu` on the graphics card, `wasm` on the processor. */
 export type Device = "webgpu" | "wasm";
 
-/** What the model is for: a label for each text, a label for each word, the part of a text that answers a question, or one vector per text. */
-export type Task = "text-classification" | "token-classification" | "question-answering" | "feature-extraction";
+/**
+ * What the model is for: a label for each text, a label for each word, the part of a text that answers a question, what follows a text
+ * (decoders only), or one vector per text.
+ */
+export type Task = "text-classification" | "token-classification" | "question-answering" | "text-generation" | "feature-extraction";
 
 /**
  * How token states become one vector per text: `mean` over the attention mask, then L2-normalised (sentence-transformers),
@@ -188,8 +191,28 @@ export interface AnsweredExample extends Question {
   answerStart?: number;
 }
 
+/** How a text goes on, for `text-generation`: the loss is that of the completion alone, and of the token that ends it. */
+export interface CompletedExample {
+  prompt: string;
+  /** Tokenised by itself: where a space belongs between prompt and completion, the completion begins with it. */
+  completion: string;
+}
+
+/** A text whose every token is learned, for `text-generation`. */
+export interface PlainExample {
+  text: string;
+}
+
+/** A text and what might follow it, for `score`. */
+export interface Continuation {
+  /** May be empty. */
+  prompt: string;
+  /** Tokenised by itself, as a completion is. */
+  continuation: string;
+}
+
 /** An example of the model's task. */
-export type AnyExample = Example | TaggedExample | AnsweredExample;
+export type AnyExample = Example | TaggedExample | AnsweredExample | CompletedExample | PlainExample;
 
 /** What `classify` and `embed` accept: one text, or a list of texts and pairs. */
 export type Inputs = string | TextInput | readonly (string | TextInput)[];
@@ -203,7 +226,7 @@ export type ActiveAdapter = string | null | readonly string[];
  */
 export type AdapterChoice = string | null | readonly (string | null)[];
 
-/** Options of `classify`, `tag`, `answer`, `embed` and `evaluate`. */
+/** Options of `classify`, `tag`, `answer`, `score`, `embed` and `evaluate`. */
 export interface RunOptions {
   adapter?: AdapterChoice;
   /** Texts per pass. Default 16. */
@@ -236,6 +259,16 @@ export interface Tagging {
   truncated: boolean;
 }
 
+/** How probable a continuation is. */
+export interface Scored {
+  /** Log-probability of each of its tokens, in nats. */
+  tokenLogProbs: number[];
+  /** Their sum. */
+  logProb: number;
+  /** Whether the prompt lost tokens from its start to keep to `maxLength`. */
+  truncated: boolean;
+}
+
 /** The answer to one question: a part of its context. */
 export interface Answer {
   answer: string;
@@ -256,7 +289,10 @@ export type Embeddings = Float32Array[] & {
 
 /** How well a model does on labelled examples. */
 export interface Metrics {
-  /** Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`. */
+  /**
+   * Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`. For `text-generation` this
+   * and `macroF1` are 0: only the loss says something.
+   */
   accuracy: number;
   /** Mean over labels of the F1 score, 0 to 1; for `question-answering` mean over answers of the F1 score of their tokens. */
   macroF1: number;

@@ -1,8 +1,8 @@
 //! BERT (Devlin et al. 2018), as Hugging Face's `modeling_bert.py` computes it.
 
 use super::layers::Builder;
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, ENCODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::check_heads;
 use crate::error::Result;
@@ -44,6 +44,7 @@ impl Bert {
                 type_vocab_size: Some(type_vocab_size),
                 longest: max_position_embeddings,
                 padding: Padding::from_zero(fields.token_id("pad_token_id", vocab_size, 0)?),
+                end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "bert.",
             },
@@ -86,6 +87,10 @@ impl Bert {
 impl Family for Bert {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &ENCODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

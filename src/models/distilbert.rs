@@ -2,8 +2,8 @@
 
 use super::layers::Builder;
 use super::roberta::first_state;
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, ENCODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::check_heads;
 use crate::error::Result;
@@ -38,6 +38,7 @@ impl DistilBert {
                 type_vocab_size: None,
                 longest: fields.size("max_position_embeddings", 1 << 20, None)?,
                 padding: Padding::from_zero(fields.token_id("pad_token_id", vocab_size, 0)?),
+                end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "distilbert.",
             },
@@ -75,6 +76,10 @@ impl DistilBert {
 impl Family for DistilBert {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &ENCODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

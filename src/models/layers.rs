@@ -4,7 +4,7 @@ use crate::adapter::{Layout, Place, Site};
 use crate::checkpoint::HiddenAct;
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
-use crate::ops::{Activation, ActivationKind, Add, Concat, Embed, Head, LayerNorm, Linear, Rows, Scale};
+use crate::ops::{Activation, ActivationKind, Add, Concat, Embed, Head, LayerNorm, Linear, Pick, RmsNorm, Rows, Scale};
 
 /// Size of a batch: every text is padded to `length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +33,24 @@ impl Weight {
     }
 }
 
+/// How a family stores its linear layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `weight (out, in)` and `bias (out)`.
+    Biased,
+    /// `weight (out, in)` alone.
+    Unbiased,
+    /// `weight (in, out)` and `bias (out)`: transformers' `Conv1D`.
+    Conv1d,
+}
+
+impl Form {
+    /// With or without a bias, as a configuration says.
+    pub fn biased(bias: bool) -> Form {
+        if bias { Form::Biased } else { Form::Unbiased }
+    }
+}
+
 /// A graph in the making, for one batch shape and one arrangement of adapter vectors.
 pub struct Builder<'a> {
     /// The graph so far.
@@ -58,10 +76,10 @@ impl<'a> Builder<'a> {
     pub fn batch(&mut self, name: &'static str) -> Id {
         let BatchShape { batch, length } = self.shape;
         let (shape, dtype) = match name {
-            "ids" | "types" | "positions" | "token_labels" => (vec![batch, length], Dtype::U32),
-            "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
+            "ids" | "types" | "positions" | "token_labels" | "decoder_ids" => (vec![batch, length], Dtype::U32),
+            "mask" | "token_weights" | "decoder_mask" => (vec![batch, length], Dtype::F32),
             "weights" => (vec![batch], Dtype::F32),
-            "slots" | "labels" => (vec![batch], Dtype::U32),
+            "slots" | "labels" | "last" => (vec![batch], Dtype::U32),
             "spans" => (vec![batch, 2], Dtype::U32),
             "span_weights" => (vec![batch, 2], Dtype::F32),
             other => panic!("a batch has no part '{other}'"),
@@ -86,12 +104,17 @@ impl<'a> Builder<'a> {
 
     /// The sum of one row of each table, chosen by its part of the batch: `(B S, columns)`. A table is a module's name and rows.
     pub fn embed(&mut self, tables: &[(&'static str, &str, usize)], columns: usize) -> Result<Id> {
+        self.scaled_embed(tables, columns, 1.0)
+    }
+
+    /// The same, times a scale.
+    pub fn scaled_embed(&mut self, tables: &[(&'static str, &str, usize)], columns: usize, scale: f32) -> Result<Id> {
         let mut inputs = Vec::with_capacity(2 * tables.len());
         for (ids, module, rows) in tables {
             inputs.push(self.batch(ids));
             inputs.push(self.weight(&format!("{module}.weight"), vec![*rows, columns]));
         }
-        self.graph.one(Embed, &inputs)
+        self.graph.one(Embed(scale), &inputs)
     }
 
     /// `x wᵀ + b` of the module's `weight (out, in)` and `bias (out)`, with the adapter's scales.
@@ -99,21 +122,32 @@ impl<'a> Builder<'a> {
         self.linears(x, &[(module, out_features)])
     }
 
-    /// Several linears of one input, side by side: one packed matmul wherever no adapter scales the input of a part.
+    /// Several of these of one input, side by side.
     pub fn linears(&mut self, x: Id, modules: &[(&str, usize)]) -> Result<Id> {
+        self.project(x, modules, Form::Biased)
+    }
+
+    /// Linear layers of one input, side by side: one packed matmul wherever no adapter scales the input of a part. Layers of
+    /// [`Form::Conv1d`] come alone.
+    pub fn project(&mut self, x: Id, modules: &[(&str, usize)], form: Form) -> Result<Id> {
+        let conv1d = form == Form::Conv1d;
+        assert!(!conv1d || modules.len() == 1, "weights stored (in, out) cannot be packed along their first dimension");
         let in_features = self.graph.shape(x)[1];
         for (module, out_features) in modules {
             let module = format!("{}{module}", self.prefix);
-            self.sites.push(Site { module, in_features, out_features: *out_features });
+            self.sites.push(Site { module, in_features, out_features: *out_features, conv1d });
         }
-        let linear = Linear { flipped: false, bias: true, addend: false };
+        let linear = Linear { flipped: conv1d, bias: form != Form::Unbiased, addend: false };
         let parts = |kind: &str, shape: &dyn Fn(usize) -> Shape| {
             modules.iter().map(|(module, out)| (format!("{module}.{kind}"), shape(*out))).collect::<Vec<_>>()
         };
-        let weight = self.packed(parts("weight", &|out| vec![out, in_features]));
-        let bias = self.packed(parts("bias", &|out| vec![out]));
+        let shape = |out: usize| if conv1d { vec![in_features, out] } else { vec![out, in_features] };
+        let mut tensors = vec![self.packed(parts("weight", &shape))];
+        if linear.bias {
+            tensors.push(self.packed(parts("bias", &|out| vec![out])));
+        }
         if modules.iter().all(|(module, _)| self.offset(module, Place::Input).is_none()) {
-            let y = self.graph.one(linear, &[x, weight, bias])?;
+            let y = self.graph.one(linear, &[&[x], tensors.as_slice()].concat())?;
             return self.scale_outputs(y, modules);
         }
         let mut whole = None;
@@ -123,13 +157,12 @@ impl<'a> Builder<'a> {
                 Some(offset) => self.scale(x, Scale { start: 0, len: in_features, offset })?,
                 None => x,
             };
-            let y = if modules.len() == 1 {
-                self.graph.one(linear, &[input, weight, bias])?
-            } else {
+            let mut inputs = vec![input];
+            for tensor in &tensors {
                 let rows = Rows { start, len: *out_features };
-                let (weight, bias) = (self.graph.one(rows, &[weight])?, self.graph.one(rows, &[bias])?);
-                self.graph.one(linear, &[input, weight, bias])?
-            };
+                inputs.push(if modules.len() == 1 { *tensor } else { self.graph.one(rows, &[*tensor])? });
+            }
+            let y = self.graph.one(linear, &inputs)?;
             start += out_features;
             let y = self.scale_outputs(y, &[*part])?;
             whole = Some(match whole {
@@ -146,6 +179,18 @@ impl<'a> Builder<'a> {
         let weight = self.weight(&format!("{module}.weight"), vec![channels]);
         let bias = self.weight(&format!("{module}.bias"), vec![channels]);
         self.graph.one(LayerNorm { eps: eps as f32 }, &[x, weight, bias])
+    }
+
+    /// Root-mean-square normalisation by the module's `weight`.
+    pub fn rms_norm(&mut self, x: Id, module: &str, op: RmsNorm, size: usize) -> Result<Id> {
+        let weight = self.weight(&format!("{module}.weight"), vec![size]);
+        self.graph.one(op, &[x, weight])
+    }
+
+    /// The state of each text's last token, `(B, H)`.
+    pub fn last_state(&mut self, states: Id) -> Result<Id> {
+        let last = self.batch("last");
+        self.graph.one(Pick, &[states, last])
     }
 
     /// `a + b`.

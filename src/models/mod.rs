@@ -2,12 +2,22 @@
 
 mod bert;
 mod distilbert;
+mod gemma3;
+mod gpt2;
+mod language;
 mod layers;
+mod llama;
+mod mistral;
 mod mpnet;
 mod padding;
+mod qwen2;
+mod qwen3;
 mod relative;
 mod roberta;
+mod rotary;
+mod t5;
 
+pub use language::Language;
 pub use layers::{BatchShape, Builder, Weight};
 pub use padding::Padding;
 
@@ -29,6 +39,14 @@ const FAMILIES: &[(&str, Read)] = &[
     ("xlm-roberta", |fields| Ok(Rc::new(roberta::Roberta::read(fields)?))),
     ("distilbert", |fields| Ok(Rc::new(distilbert::DistilBert::read(fields)?))),
     ("mpnet", |fields| Ok(Rc::new(mpnet::MpNet::read(fields)?))),
+    ("gpt2", |fields| Ok(Rc::new(gpt2::Gpt2::read(fields)?))),
+    ("llama", |fields| Ok(Rc::new(llama::Llama::read(fields)?))),
+    ("mistral", |fields| Ok(Rc::new(mistral::read(fields)?))),
+    ("qwen2", |fields| Ok(Rc::new(qwen2::read(fields)?))),
+    ("qwen3", |fields| Ok(Rc::new(qwen3::read(fields)?))),
+    ("gemma3_text", |fields| Ok(Rc::new(gemma3::Gemma3::read(fields)?))),
+    ("t5", |fields| Ok(Rc::new(t5::T5::read(fields)?))),
+    ("mt5", |fields| Ok(Rc::new(t5::T5::read_multilingual(fields)?))),
 ];
 
 /// Values of `model_type` that can be loaded.
@@ -49,18 +67,29 @@ pub struct Common {
     pub longest: usize,
     /// What fills short rows, and how positions are counted.
     pub padding: Padding,
+    /// The token that ends a text, where the file names one.
+    pub end: Option<u32>,
     /// Names of the classes in order, where the file has them.
     pub labels: Option<Vec<String>>,
     /// What task models put before the module names of the bare model: Hugging Face's `base_model_prefix` and a dot.
     pub prefix: &'static str,
 }
 
+/// What encoders are used for.
+const ENCODER_TASKS: [TaskType; 4] =
+    [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::TokenCls, TaskType::QuestionAns];
+/// What decoders are used for.
+const DECODER_TASKS: [TaskType; 3] = [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::CausalLm];
+
 /// A model family with the numbers of one model.
 pub trait Family: Debug {
     /// What every family says of itself.
     fn common(&self) -> &Common;
 
-    /// Token states of the last layer, `(B S, H)`.
+    /// What models of this family are used for.
+    fn tasks(&self) -> &'static [TaskType];
+
+    /// Token states of the last layer, `(B S, H)`; of an encoder-decoder model those of the encoder.
     fn states(&self, b: &mut Builder) -> Result<Id>;
 
     /// The bare model's own pooler, `(B, H)`, where it has one: its layer may be targeted although only some heads read it.
@@ -74,6 +103,16 @@ pub trait Family: Debug {
 
     /// The logits of that head, `(B, labels)`.
     fn logits(&self, b: &mut Builder, pooled: Id) -> Result<Id>;
+
+    /// The states from which tokens are told: of an encoder-decoder model the decoder's, `(B S, H)`.
+    fn decoded(&self, _b: &mut Builder, states: Id) -> Result<Id> {
+        Ok(states)
+    }
+
+    /// How states become logits of the vocabulary; None for encoders, which have other heads for tokens instead.
+    fn language(&self) -> Option<Language> {
+        None
+    }
 }
 
 /// What a graph computes at its end.
@@ -85,6 +124,8 @@ pub enum Output {
     Logits,
     /// The task's loss against the labels of the batch, `(1)`.
     CrossEntropy,
+    /// Of a language model the loss of each token against the batch's labels, in parts that make `(B S)`.
+    TokenLosses,
     /// A contrastive loss of the embeddings against `labels`, `(1)`.
     Contrastive(PairLossKind),
 }
@@ -109,7 +150,12 @@ impl Model {
         let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == model_type) else {
             return Err(Error::UnsupportedModel { model_type, supported: supported() });
         };
-        Ok(Model { family: read(&fields)?, model_type, task })
+        let family = read(&fields)?;
+        if family.tasks().contains(&task) {
+            return Ok(Model { family, model_type, task });
+        }
+        let reason = format!("asks for {task:?}, which a model of the type '{model_type}' is not made for");
+        Err(Error::BadOption { option: "task".into(), reason })
     }
 
     /// What every family says of itself.
@@ -120,6 +166,11 @@ impl Model {
     /// What comes before module names: transformers wraps the bare model where it adds a head.
     pub fn prefix(&self) -> &'static str {
         if self.task == TaskType::FeatureExtraction { "" } else { self.common().prefix }
+    }
+
+    /// A tensor's name in the task model's file.
+    pub fn full(&self, bare: &str) -> String {
+        if bare.starts_with("lm_head.") { bare.into() } else { format!("{}{bare}", self.prefix()) }
     }
 
     /// A tensor's name without what task models put before it.
@@ -151,16 +202,34 @@ impl Model {
         })
     }
 
-    /// The graph for one batch shape, with a table of `adapters` rows laid out as `layout`; and its output.
-    pub fn graph(&self, shape: BatchShape, layout: &Layout, adapters: usize, output: Output) -> Result<(Graph, Id)> {
+    /// The graph for one batch shape, with a table of `adapters` rows laid out as `layout`; and its output, perhaps in parts.
+    pub fn graph(
+        &self,
+        shape: BatchShape,
+        layout: &Layout,
+        adapters: usize,
+        output: Output,
+    ) -> Result<(Graph, Vec<Id>)> {
         let mut b = Builder::new(shape, layout, adapters, self.prefix());
         let states = self.family.states(&mut b)?;
         let end = match output {
             Output::Embedding => self.embedding(&mut b, states)?,
             Output::Logits => self.logits(&mut b, states)?,
-            Output::CrossEntropy => {
-                let logits = self.logits(&mut b, states)?;
-                self.loss(&mut b, logits)?
+            Output::CrossEntropy => match self.language() {
+                Some(language) => {
+                    let states = self.family.decoded(&mut b, states)?;
+                    language.loss(&mut b, states)?
+                }
+                None => {
+                    let logits = self.logits(&mut b, states)?;
+                    self.loss(&mut b, logits)?
+                }
+            },
+            Output::TokenLosses => {
+                let language = self.language().expect("only a language model has losses of tokens");
+                let states = self.family.decoded(&mut b, states)?;
+                let losses = language.token_losses(&mut b, states)?;
+                return Ok((b.graph, losses));
             }
             Output::Contrastive(kind) => {
                 let embedding = self.embedding(&mut b, states)?;
@@ -173,7 +242,12 @@ impl Model {
                 b.graph.one(PairLoss(kind), &[similarity, labels, weights])?
             }
         };
-        Ok((b.graph, end))
+        Ok((b.graph, vec![end]))
+    }
+
+    /// The language model's head, where that is the task.
+    fn language(&self) -> Option<Language> {
+        self.family.language().filter(|_| matches!(self.task, TaskType::CausalLm | TaskType::Seq2SeqLm))
     }
 
     /// Every layer an adapter could hook into, in model order, under its name in the task model.
@@ -194,6 +268,7 @@ impl Model {
         match self.task {
             TaskType::SeqCls => drop(self.family.pooled(&mut b, states)?),
             TaskType::FeatureExtraction if whole => drop(self.family.pooler(&mut b, states)?),
+            TaskType::CausalLm | TaskType::Seq2SeqLm => drop(self.logits(&mut b, states)?),
             _ => {}
         }
         Ok((b.sites, b.weights))
@@ -221,7 +296,11 @@ impl Model {
             }
             TaskType::TokenCls => b.head(states, "classifier"),
             TaskType::QuestionAns => b.head(states, "qa_outputs"),
-            TaskType::CausalLm | TaskType::Seq2SeqLm => unreachable!("language models are not built yet"),
+            TaskType::CausalLm | TaskType::Seq2SeqLm => {
+                let language = self.language().expect("a language model has a vocabulary");
+                let states = self.family.decoded(b, states)?;
+                language.logits(b, states)
+            }
         }
     }
 

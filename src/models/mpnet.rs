@@ -4,8 +4,8 @@
 use super::layers::Builder;
 use super::relative::Buckets;
 use super::roberta::{first_state, two_layer_logits, two_layers};
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, ENCODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::{bad, check_heads};
 use crate::error::Result;
@@ -57,6 +57,7 @@ impl MpNet {
                 type_vocab_size: None,
                 longest: max_position_embeddings - PAD as usize - 1,
                 padding: Padding::after_pads(PAD),
+                end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "mpnet.",
             },
@@ -95,6 +96,10 @@ impl MpNet {
 impl Family for MpNet {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &ENCODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

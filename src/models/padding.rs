@@ -7,18 +7,38 @@ pub struct Padding {
     pub token: u32,
     /// The position of a row's first token.
     first: Option<u32>,
+    /// Whether the model has a padding token at all.
+    known: bool,
+    /// What the decoder of an encoder-decoder model begins with.
+    pub start: Option<u32>,
 }
 
 impl Padding {
     /// Positions count from 0, and on through the padding.
     pub fn from_zero(token: u32) -> Padding {
-        Padding { token, first: None }
+        Padding { token, first: None, known: true, start: None }
+    }
+
+    /// As [`Padding::from_zero`] for a model that may have no padding token: then any token fills.
+    pub fn optional(token: Option<u32>) -> Padding {
+        Padding { known: token.is_some(), ..Padding::from_zero(token.unwrap_or(0)) }
     }
 
     /// Positions count from the padding token's id plus one, tokens that are padding left out: those have the padding token's id
     /// (fairseq's rule, `create_position_ids_from_input_ids` in transformers).
     pub fn after_pads(token: u32) -> Padding {
-        Padding { token, first: Some(token + 1) }
+        Padding { token, first: Some(token + 1), known: true, start: None }
+    }
+
+    /// The same with a decoder that begins with a token of its own.
+    pub fn starting(self, start: u32) -> Padding {
+        Padding { start: Some(start), ..self }
+    }
+
+    /// The last token of a text that is no padding token, by its place: what transformers' decoders classify a text by. 0 where all are.
+    pub fn last(&self, text: &[u32]) -> u32 {
+        let is_token = |id: &u32| !self.known || *id != self.token;
+        text.iter().rposition(is_token).unwrap_or(0) as u32
     }
 
     /// The position of each token of a padded row.

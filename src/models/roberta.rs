@@ -3,8 +3,8 @@
 
 use super::bert::Bert;
 use super::layers::Builder;
-use super::{Common, Family, Padding};
-use crate::adapter::HeadModule;
+use super::{Common, ENCODER_TASKS, Family, Padding};
+use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::bad;
 use crate::error::Result;
@@ -35,6 +35,10 @@ impl Roberta {
 impl Family for Roberta {
     fn common(&self) -> &Common {
         &self.0.common
+    }
+
+    fn tasks(&self) -> &'static [TaskType] {
+        &ENCODER_TASKS
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

@@ -9,10 +9,10 @@ use candle_core::Tensor;
 /// Tables at most: words, positions, token types.
 const MOST_TABLES: usize = 3;
 
-/// Inputs `ids (B, S)` and `table (R, H)`, one to three times; output `(B S, H)`: the sum of `table[ids]`.
+/// Inputs `ids (B, S)` and `table (R, H)`, one to three times; output `(B S, H)`: the sum of `table[ids]` times a scale.
 /// The tables are frozen, so there is no gradient.
-#[derive(Debug)]
-pub struct Embed;
+#[derive(Debug, Clone, Copy)]
+pub struct Embed(pub f32);
 
 impl Op for Embed {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
@@ -31,7 +31,7 @@ impl Op for Embed {
             with_floats(&[&pair[1]], |table| {
                 for (sum, id) in sum.chunks_exact_mut(hidden).zip(&ids) {
                     let row = &table[0][*id as usize * hidden..][..hidden];
-                    sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+                    sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += self.0 * x);
                 }
                 Ok(())
             })?;
@@ -45,6 +45,6 @@ impl Op for Embed {
         let mut kernel = Kernel::new(include_str!("embed.wgsl"), 0, &sizes, elementwise(tokens * hidden));
         kernel.inputs =
             (0..2 * MOST_TABLES).map(|input| if input < io.inputs.len() { input } else { input % 2 }).collect();
-        kernel
+        kernel.with("scale", self.0)
     }
 }

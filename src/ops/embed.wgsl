@@ -1,4 +1,4 @@
-// One row of each of one to three tables, summed. One workgroup computes 64 elements.
+// One row of each of one to three tables, summed and scaled. One workgroup computes 64 elements.
 
 @group(0) @binding(0) var<storage, read> ids: array<u32>; // (batch, length)
 @group(0) @binding(1) var<storage, read> table: array<f32>; // (rows, hidden)
@@ -11,6 +11,7 @@
 override tokens: u32 = 8u; // batch * length
 override hidden: u32 = 16u;
 override tables: u32 = 3u;
+override scale: f32 = 1.0;
 
 @compute @workgroup_size(64)
 fn main(
@@ -31,5 +32,5 @@ fn main(
     if (tables > 2u) {
         sum += third[third_ids[token] * hidden + i];
     }
-    y[at] = sum;
+    y[at] = scale * sum;
 }

@@ -30,6 +30,13 @@ pub enum Example {
         #[serde(default)]
         answer_start: Option<usize>,
     },
+    /// Text generation: how a text goes on; the loss is that of the completion.
+    Completed {
+        /// What is given.
+        prompt: String,
+        /// What follows.
+        completion: String,
+    },
     /// Text classification: a text, or pair, and its label.
     Labelled {
         /// The text.
@@ -37,6 +44,11 @@ pub enum Example {
         text: Text,
         /// Its label, one of the session's.
         label: String,
+    },
+    /// Text generation: a text whose every token is learned.
+    Plain {
+        /// The text.
+        text: String,
     },
 }
 
@@ -66,7 +78,11 @@ impl Session {
                 (Task::QuestionAnswering, Example::Answered { asked, answer, answer_start }) => {
                     self.answered(index, asked, answer, *answer_start, max_length)?
                 }
-                (task, _) => return Err(bad(index, format!("is not one of the task {task:?}"))),
+                (Task::TextGeneration, Example::Completed { prompt, completion }) => {
+                    self.continued(index, prompt, completion, true, max_length)?
+                }
+                (Task::TextGeneration, Example::Plain { text }) => self.continued(index, "", text, true, max_length)?,
+                (task, _) => return Err(bad(index, format!("is not one of the task {}", task.name()))),
             };
             found.texts.push(text);
             found.targets.push(target);
@@ -188,7 +204,7 @@ pub(super) fn encoded(found: Encoding) -> Encoded {
     Encoded { ids: found.ids, types: found.type_ids, truncated: found.truncated }
 }
 
-fn bad(index: usize, reason: impl Into<String>) -> Error {
+pub(super) fn bad(index: usize, reason: impl Into<String>) -> Error {
     Error::BadExample { index, reason: reason.into() }
 }
 

@@ -7,7 +7,7 @@ use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Layout, product};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
-use crate::train::{Batch, Encoded, Metrics, argmax, bucket, softmax};
+use crate::train::{Batch, Encoded, Metrics, Target, argmax, bucket, softmax};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -106,9 +106,22 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
-        let Examples { texts, targets } = self.examples(examples, options.max_length)?;
-        let logits = self.logits(&texts, selection, options).await?;
-        Ok(Metrics::of(&logits, &targets, self.base.labels.len()))
+        let examples = self.examples(examples, options.max_length)?;
+        self.measure(&examples, selection, options).await
+    }
+
+    /// Quality on examples that are tokens already.
+    pub(super) async fn measure(
+        &mut self,
+        examples: &Examples,
+        selection: &Selection,
+        options: InferOptions,
+    ) -> Result<Metrics> {
+        if self.options.task == Task::TextGeneration {
+            return self.language_metrics(examples, selection, options).await;
+        }
+        let logits = self.logits(&examples.texts, selection, options).await?;
+        Ok(Metrics::of(&logits, &examples.targets, self.base.labels.len()))
     }
 
     /// Tokens of texts. [`Error::EmptyText`] names the first one without words.
@@ -160,6 +173,18 @@ impl Session {
         output: Output,
         options: InferOptions,
     ) -> Result<Vec<Vec<f32>>> {
+        self.forward_compared(texts, &[], selection, output, options).await
+    }
+
+    /// The same of texts that are compared with something, every token of theirs alike.
+    pub(super) async fn forward_compared(
+        &mut self,
+        texts: &[Encoded],
+        targets: &[Target],
+        selection: &Selection,
+        output: Output,
+        options: InferOptions,
+    ) -> Result<Vec<Vec<f32>>> {
         self.check_loaded()?;
         if options.batch_size == Some(0) {
             return Err(Error::BadOption { option: "batchSize".into(), reason: "is 0: give at least 1".into() });
@@ -172,7 +197,11 @@ impl Session {
         let mut results = vec![Vec::new(); texts.len()];
         for chunk in order.chunks(options.batch_size.unwrap_or(BATCH_SIZE)) {
             let rows: Vec<&Encoded> = chunk.iter().map(|at| &texts[*at]).collect();
-            let batch = Batch { rows, slots: chunk.iter().map(|at| slots[*at]).collect(), ..Batch::default() };
+            let slots = chunk.iter().map(|at| slots[*at]).collect();
+            let targets: Vec<&Target> = chunk.iter().filter_map(|at| targets.get(*at)).collect();
+            // Each compared token then weighs one.
+            let weight = targets.iter().map(|target| target.compared()).sum::<usize>() as f32 / chunk.len() as f32;
+            let batch = Batch { rows, slots, targets, weight };
             let backend = self.backend.as_mut().expect("a loaded session has a device");
             let longest = batch.rows.iter().map(|text| text.ids.len()).max().unwrap_or(1);
             let length = bucket(longest, self.model.common().longest, backend.kind());
@@ -180,8 +209,8 @@ impl Session {
             let key = Key { shape, adapters: members.len(), layout: layout.clone(), output };
             let program = self.programs.get(key, &self.model, backend).await?;
             let found = backend.forward(program, &batch.inputs(shape, self.model.common().padding), &table).await?;
-            let width = found[0].len() / shape.batch;
-            for (at, row) in chunk.iter().zip(found[0].chunks_exact(width)) {
+            let found = found.concat();
+            for (at, row) in chunk.iter().zip(found.chunks_exact(found.len() / shape.batch)) {
                 results[*at] = row.to_vec();
             }
         }

@@ -1,6 +1,5 @@
 //! The weights: streamed in, packed as the graph wants them, put on the device. And what they will need, told beforehand.
 
-use super::Pooling;
 use super::Session;
 use crate::adapter::{AdapterConfig, Head, HeadLayer, Layout, TaskType};
 use crate::backend::TrainState;
@@ -86,7 +85,7 @@ impl Session {
                 None => Error::TensorMissing { name },
             });
         }
-        if self.base.task != TaskType::FeatureExtraction && self.base_head.is_none() {
+        if !self.base.head_modules().is_empty() && self.base_head.is_none() {
             self.base_head = Some(self.own_head(loader.head)?);
         }
         self.loaded = true;
@@ -158,8 +157,8 @@ impl Session {
 }
 
 /// What training with an adapter of PEFT's default targets will hold, from `config.json` and the start of `model.safetensors`.
-pub fn estimate(config: &[u8], header: &[u8], pooling: Pooling, labels: usize, shape: BatchShape) -> Result<Estimate> {
-    let model = Model::from_json(config, pooling.into())?;
+pub fn estimate(config: &[u8], header: &[u8], task: TaskType, labels: usize, shape: BatchShape) -> Result<Estimate> {
+    let model = Model::from_json(config, task)?;
     let header = Header::parse(header)?;
     let elements: usize = header.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
     let base = model.base((0..labels).map(|label| label.to_string()).collect())?;

@@ -93,7 +93,7 @@ impl Session {
             let mut start = 0;
             for (part, shape) in &weight.parts {
                 let source = Source::Device { leaf: weight.leaf.clone(), start };
-                entries.push(Entry { name: format!("{prefix}{part}"), shape: shape.clone(), source });
+                entries.push(Entry { name: self.model.full(part), shape: shape.clone(), source });
                 start += shape.iter().product::<usize>();
             }
         }

@@ -3,6 +3,7 @@
 mod adapters;
 mod examples;
 mod infer;
+mod language;
 mod load;
 mod matmul;
 mod merge;
@@ -15,6 +16,7 @@ mod train;
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount};
 pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
+pub use language::{Continuation, Scored};
 pub use load::{Estimate, estimate};
 pub use matmul::Matmul;
 pub use profile::StepTime;
@@ -42,6 +44,8 @@ pub enum Task {
     TokenClassification,
     /// The part of a text that answers a question.
     QuestionAnswering,
+    /// What follows a text.
+    TextGeneration,
     /// A vector for each text.
     FeatureExtraction,
 }
@@ -53,6 +57,7 @@ impl Task {
             Task::TextClassification => "text-classification",
             Task::TokenClassification => "token-classification",
             Task::QuestionAnswering => "question-answering",
+            Task::TextGeneration => "text-generation",
             Task::FeatureExtraction => "feature-extraction",
         }
     }
@@ -106,20 +111,24 @@ pub struct SessionOptions {
     pub seed: u64,
 }
 
-impl SessionOptions {
+impl Task {
     /// PEFT's task. Pooling decides only where one vector a text is wanted.
-    fn task_type(&self) -> TaskType {
-        match self.task {
-            Task::TextClassification | Task::FeatureExtraction => self.pooling.into(),
+    pub fn task_type(self, pooling: Pooling) -> TaskType {
+        match self {
+            Task::TextClassification | Task::FeatureExtraction => pooling.into(),
             Task::TokenClassification => TaskType::TokenCls,
             Task::QuestionAnswering => TaskType::QuestionAns,
+            Task::TextGeneration => TaskType::CausalLm,
         }
     }
+}
 
+impl SessionOptions {
     /// Names of the head's rows: those of a span are its ends.
     fn head_labels(&self) -> Vec<String> {
         match self.task {
             Task::QuestionAnswering => ["start", "end"].map(String::from).to_vec(),
+            Task::TextGeneration => Vec::new(),
             Task::TextClassification | Task::TokenClassification | Task::FeatureExtraction => self.labels.clone(),
         }
     }
@@ -147,7 +156,7 @@ impl Session {
     /// Reads configuration and tokenizer. A device and the weights come after.
     pub fn new(config: &[u8], tokenizer: &[u8], options: SessionOptions) -> Result<Session> {
         check_labels(&options)?;
-        let model = Model::from_json(config, options.task_type())?;
+        let model = Model::from_json(config, options.task.task_type(options.pooling))?;
         let tokenizer = Tokenizer::from_bytes(tokenizer)?;
         tokenizer.check(model.common().vocab_size, model.common().type_vocab_size)?;
         let base = model.base(options.head_labels())?;
@@ -285,9 +294,9 @@ fn check_labels(options: &SessionOptions) -> Result<()> {
     let bad = |reason: String| Err(Error::BadOption { option: "labels".into(), reason });
     match options.task {
         Task::FeatureExtraction => return Ok(()),
-        Task::QuestionAnswering if options.labels.is_empty() => return Ok(()),
-        Task::QuestionAnswering => {
-            return bad("names classes, which question answering does not have: leave it out".into());
+        Task::QuestionAnswering | Task::TextGeneration if options.labels.is_empty() => return Ok(()),
+        Task::QuestionAnswering | Task::TextGeneration => {
+            return bad(format!("names classes, which {} does not have: leave it out", options.task.name()));
         }
         Task::TextClassification | Task::TokenClassification => {}
     }

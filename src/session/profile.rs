@@ -1,12 +1,13 @@
 //! Where the time of a training step goes: each op of its plan, run by itself.
 
 use super::Session;
+use crate::adapter::TaskType;
 use crate::backend::{Clock, TrainState};
 use crate::error::Result;
 use crate::graph::{Id, Shape};
 use crate::models::BatchShape;
 use crate::plan::{Plan, Step};
-use crate::train::{Batch, Encoded};
+use crate::train::{Batch, Encoded, Target};
 use serde::Serialize;
 
 /// Time of one step of a plan.
@@ -30,7 +31,9 @@ impl Session {
         self.check_shape(shape)?;
         let plan = self.training_plan(shape, None)?;
         let text = arbitrary_text(shape.length, self.model.common().vocab_size);
-        let batch = Batch { rows: vec![&text; shape.batch], weight: 1.0 / shape.batch as f32, ..Batch::default() };
+        let target = arbitrary_target(self.base.task, shape.length);
+        let (rows, targets) = (vec![&text; shape.batch], vec![&target; shape.batch]);
+        let batch = Batch { rows, targets, weight: 1.0 / shape.batch as f32, ..Batch::default() };
         let inputs = batch.inputs(shape, self.model.common().padding);
         let zeros = vec![0.0; plan.gradients - 1];
         let table = vec![1.0; plan.gradients - 1];
@@ -47,6 +50,14 @@ impl Session {
 fn arbitrary_text(length: usize, vocabulary: usize) -> Encoded {
     let ids = (0..length).map(|at| (at * 97 % vocabulary) as u32).collect();
     Encoded { ids, types: vec![0; length], truncated: false }
+}
+
+fn arbitrary_target(task: TaskType, length: usize) -> Target {
+    match task {
+        TaskType::SeqCls | TaskType::FeatureExtraction => Target::Class(0),
+        TaskType::QuestionAns => Target::Span([Some(0), Some(0)]),
+        TaskType::TokenCls | TaskType::CausalLm | TaskType::Seq2SeqLm => Target::Tokens(vec![Some(0); length]),
+    }
 }
 
 impl StepTime {

@@ -164,11 +164,11 @@ impl Session {
         let adapter = self.trained(run).await?;
         let selection = Selection::Active(vec![run.name.clone()]);
         let kept = self.adapters.insert(run.name.clone(), adapter.clone());
-        let logits = self.logits(&run.validation.texts, &selection, InferOptions::default()).await;
+        let metrics = self.measure(&run.validation, &selection, InferOptions::default()).await;
         if let Some(kept) = kept {
             self.adapters.insert(run.name.clone(), kept);
         }
-        Ok((adapter, Metrics::of(&logits?, &run.validation.targets, self.base.labels.len())))
+        Ok((adapter, metrics?))
     }
 
     /// The adapter with the run's vectors, and the head that goes with them.
@@ -239,7 +239,7 @@ impl Session {
         let length = bucket(longest, self.model.common().longest, kind);
         Ok(Run {
             name: name.into(),
-            sampler: Sampler::new(&examples.classes(), self.base.labels.len(), settings.seed),
+            sampler: Sampler::new(&examples.classes(), self.base.labels.len().max(1), settings.seed),
             shape: BatchShape { batch: settings.batch_size, length },
             good: state.clone(),
             state,

@@ -27,6 +27,22 @@ pub enum Target {
 }
 
 impl Target {
+    /// Tokens that a row needs room for.
+    pub fn len(&self) -> usize {
+        match self {
+            Target::Tokens(tokens) => tokens.len(),
+            Target::Class(_) | Target::Span(_) => 0,
+        }
+    }
+
+    /// Tokens that are compared.
+    pub fn compared(&self) -> usize {
+        match self {
+            Target::Tokens(tokens) => tokens.iter().flatten().count(),
+            Target::Class(_) | Target::Span(_) => 0,
+        }
+    }
+
     /// The class of a text; 0 where it has none.
     pub fn class(&self) -> usize {
         match self {
@@ -55,7 +71,7 @@ impl Batch<'_> {
         let BatchShape { batch, length } = shape;
         let (mut ids, mut types) = (vec![padding.token; batch * length], vec![0; batch * length]);
         let (mut mask, mut weights) = (vec![0.0; batch * length], vec![0.0; batch]);
-        let mut slots = vec![0; batch];
+        let (mut slots, mut last) = (vec![0; batch], vec![0; batch]);
         (0..batch).for_each(|row| mask[row * length] = 1.0);
         for (row, text) in self.rows.iter().enumerate() {
             let (start, count) = (row * length, text.ids.len());
@@ -63,6 +79,7 @@ impl Batch<'_> {
             types[start..start + count].copy_from_slice(&text.types);
             mask[start..start + count].fill(1.0);
             weights[row] = self.weight;
+            last[row] = padding.last(&text.ids);
             slots[row] = self.slots.get(row).map_or(0, |slot| *slot as u32);
         }
         let positions = ids.chunks_exact(length).flat_map(|row| padding.positions(row)).collect();
@@ -73,10 +90,14 @@ impl Batch<'_> {
             ("mask", Data::F32(mask)),
             ("weights", Data::F32(weights)),
             ("slots", Data::U32(slots)),
+            ("last", Data::U32(last)),
         ];
         inputs.extend(self.classes(batch));
         inputs.extend(self.token_classes(shape));
         inputs.extend(self.spans(batch));
+        if let Some(start) = padding.start {
+            inputs.extend(self.decoder(shape, padding.token, start));
+        }
         inputs
     }
 
@@ -101,6 +122,21 @@ impl Batch<'_> {
         let weight = self.share(self.weight, compared.len());
         compared.iter().for_each(|at| weights[*at] = weight);
         vec![("token_labels", Data::U32(labels)), ("token_weights", Data::F32(weights))]
+    }
+
+    /// What the decoder reads: the tokens it is compared with, moved right by one.
+    fn decoder(&self, BatchShape { batch, length }: BatchShape, pad: u32, start: u32) -> Inputs {
+        let (mut ids, mut mask) = (vec![pad; batch * length], vec![0.0; batch * length]);
+        for row in 0..batch {
+            ids[row * length] = start;
+            mask[row * length] = 1.0;
+            let Some(Target::Tokens(tokens)) = self.targets.get(row) else { continue };
+            mask[row * length..][..tokens.len()].fill(1.0);
+            for (at, token) in tokens.iter().take(length - 1).enumerate() {
+                ids[row * length + at + 1] = token.map_or(pad, |token| token as u32);
+            }
+        }
+        vec![("decoder_ids", Data::U32(ids)), ("decoder_mask", Data::F32(mask))]
     }
 
     /// Start and end of each row, side by side; each side is a mean of its own, and the loss is that of both.

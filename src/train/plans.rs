@@ -8,7 +8,7 @@ use crate::graph::Id;
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
 
-/// Plans a forward pass with a table of `adapters` rows laid out as `layout`; its one result is `output`.
+/// Plans a forward pass with a table of `adapters` rows laid out as `layout`; its results are `output`, perhaps in parts.
 pub fn forward_plan(
     model: &Model,
     shape: BatchShape,
@@ -16,15 +16,16 @@ pub fn forward_plan(
     adapters: usize,
     output: Output,
 ) -> Result<Plan> {
-    let (mut graph, result) = model.graph(shape, layout, adapters, output)?;
-    fuse(&mut graph, &[result]);
-    Ok(Plan::forward(&graph, &[result]))
+    let (mut graph, results) = model.graph(shape, layout, adapters, output)?;
+    fuse(&mut graph, &results);
+    Ok(Plan::forward(&graph, &results))
 }
 
 /// Plans forward and backward pass of one micro-batch: the gradient of everything in `layout`, then the loss, in the flat buffer.
 /// `output` is a loss.
 pub fn training_plan(model: &Model, shape: BatchShape, layout: &Layout, output: Output) -> Result<Plan> {
-    let (mut graph, loss) = model.graph(shape, layout, 1, output)?;
+    let (mut graph, results) = model.graph(shape, layout, 1, output)?;
+    let loss = results[0];
     fuse(&mut graph, &[loss]);
     let parts = gradients(&mut graph, loss)?;
     let kept: Vec<Id> = parts.iter().map(|part| part.value).chain([loss]).collect();

@@ -7,7 +7,9 @@ mod error;
 mod profile;
 
 use crate::models::BatchShape;
-use crate::session::{EndReason, Example, Pooling, Question, Selection, Session, SessionOptions, Text, TrainEvent};
+use crate::session::{
+    Continuation, EndReason, Example, Pooling, Question, Selection, Session, SessionOptions, Task, Text, TrainEvent,
+};
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
 use error::{bad_option, to_error};
 use serde::Deserialize;
@@ -26,15 +28,17 @@ struct EstimateOptions {
     batch_size: usize,
     max_length: usize,
     labels: Vec<String>,
+    task: Task,
     pooling: Pooling,
 }
 
 /// Sizes of a model from its configuration and the first bytes of its `model.safetensors`.
 #[wasm_bindgen]
 pub fn estimate(config: &str, header: &[u8], options: JsValue) -> Result<JsValue, JsValue> {
-    let EstimateOptions { batch_size, max_length, labels, pooling } = from_js("options", options)?;
+    let EstimateOptions { batch_size, max_length, labels, task, pooling } = from_js("options", options)?;
     let shape = BatchShape { batch: batch_size, length: max_length };
-    let found = crate::session::estimate(config.as_bytes(), header, pooling, labels.len(), shape).map_err(to_error)?;
+    let task = task.task_type(pooling);
+    let found = crate::session::estimate(config.as_bytes(), header, task, labels.len(), shape).map_err(to_error)?;
     to_js(&found)
 }
 
@@ -157,6 +161,13 @@ impl WebSession {
         let texts: Vec<Vec<String>> = from_js("texts", texts)?;
         let adapter = from_js("adapter", adapter)?;
         to_js(&self.session.tag(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// Log-probabilities of continuations, token by token.
+    pub async fn score(&mut self, rows: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let rows: Vec<Continuation> = from_js("inputs", rows)?;
+        let adapter = from_js("adapter", adapter)?;
+        to_js(&self.session.score(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
     }
 
     /// The parts of texts that answer questions.

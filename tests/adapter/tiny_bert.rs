@@ -13,7 +13,7 @@ pub fn fixtures(path: &str) -> PathBuf {
 /// Its linear layers.
 pub fn base(pooling: Pooling) -> Base {
     let prefix = if pooling == Pooling::Pooler { "bert." } else { "" };
-    let site = |module: String, in_features, out_features| Site { module, in_features, out_features };
+    let site = |module: String, in_features, out_features| Site { module, in_features, out_features, conv1d: false };
     let layer = |i: usize| {
         let path = |name: &str| format!("{prefix}encoder.layer.{i}.{name}");
         let square = ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"];

@@ -308,3 +308,86 @@ fn span_loss() {
     let reference = losses::cross_entropy(&ends, &goals, &w.flatten_all().unwrap());
     case.check_loss(loss, reference);
 }
+
+#[test]
+fn gate() {
+    for kind in KINDS {
+        let mut case = Case::new(&[&[6, 10]]);
+        let y = case.one(Gate(kind), &[case.x[0]]);
+        let x = &case.vars[0];
+        let reference = activate(kind, &x.narrow(1, 0, 5).unwrap()).and_then(|gate| gate * x.narrow(1, 5, 5)?);
+        case.check(y, reference);
+    }
+}
+
+#[test]
+fn pick() {
+    let mut case = Case::new(&[&[2 * 4, 3]]);
+    let tokens = case.integers("last", &[2, 0]).0;
+    let y = case.one(Pick, &[case.x[0], tokens]);
+    let reference = case.vars[0].index_select(&Tensor::new(&[2u32, 4], &candle_core::Device::Cpu).unwrap(), 0);
+    case.check(y, reference);
+}
+
+#[test]
+fn rms_norm() {
+    let mut case = Case::new(&[&[4, 11]]);
+    let (weight, w) = case.frozen(&[4]);
+    let y = case.one(RmsNorm { eps: 1e-3, plus: 1.0, times: 0.5, start: 1, groups: 2 }, &[case.x[0], weight]);
+    let x = &case.vars[0];
+    let normalised = || {
+        let groups = x.narrow(1, 1, 8)?.reshape((8, 4))?;
+        let size = (groups.sqr()?.mean_keepdim(1)? + f64::from(1e-3f32))?.sqrt()?;
+        groups.broadcast_div(&size)?.broadcast_mul(&((&w + 1.0)? * 0.5)?)?.reshape((4, 8))
+    };
+    let reference = normalised().and_then(|y| Tensor::cat(&[&x.narrow(1, 0, 1)?, &y, &x.narrow(1, 9, 2)?], 1));
+    case.check(y, reference);
+}
+
+#[test]
+fn rope() {
+    let mut case = Case::new(&[&[2 * 3, 14]]);
+    let (table, t) = case.frozen(&[3, 2, 2]);
+    let y = case.one(Rope { heads: 2, head: 6, back: false }, &[case.x[0], table]);
+    let x = &case.vars[0];
+    // Four of a head's six columns turn.
+    let turned = |head: usize| {
+        let part = |at: usize, len: usize| x.narrow(1, head * 6 + at, len);
+        let angle = |which: usize| t.narrow(1, which, 1)?.reshape((3, 2))?.repeat((2, 1));
+        let (a, b, cos, sin) = (part(0, 2)?, part(2, 2)?, angle(0)?, angle(1)?);
+        let (low, high) = (((&a * &cos)? - (&b * &sin)?)?, ((&b * &cos)? + (&a * &sin)?)?);
+        Tensor::cat(&[low, high, part(4, 2)?], 1)
+    };
+    let reference = turned(0).and_then(|first| Tensor::cat(&[first, turned(1)?, x.narrow(1, 12, 2)?], 1));
+    case.check(y, reference);
+}
+
+#[test]
+fn soft_cap() {
+    let mut case = Case::new(&[&[4, 3]]);
+    let y = case.one(SoftCap(0.75), &[case.x[0]]);
+    let reference = (case.vars[0].as_tensor() / 0.75).and_then(|x| x.tanh()? * 0.75);
+    case.check(y, reference);
+}
+
+/// Two parts of the tokens, each with the gradient of its rows made beside the loss.
+#[test]
+fn token_losses_in_parts() {
+    let mut case = Case::new(&[&[4, 3]]);
+    let labels = case.integers_in("token_labels", &[2, 2], &[1, 0, 4, 2]);
+    let (weights, w) = case.floats("token_weights", &[2, 2], &[0.5, 0.0, 0.25, 0.25]);
+    let (weight, vocabulary) = case.frozen(&[5, 3]);
+    let mut total = None;
+    for (start, len) in [(0, 3), (3, 1)] {
+        let x = case.one(Rows { start, len }, &[case.x[0]]);
+        let logits = case.one(Linear { flipped: false, bias: false, addend: false }, &[x, weight]);
+        let found = case.graph.apply(TokenLoss { start }, &[logits, labels, weights]).unwrap();
+        let dx = case.one(Linear { flipped: true, bias: false, addend: false }, &[found[1], weight]);
+        let inputs: Vec<_> = [found[0], x, dx].into_iter().chain(total).collect();
+        total = Some(case.one(TotalLoss, &inputs));
+    }
+    let labels = Tensor::new(&[1u32, 0, 4, 2], &candle_core::Device::Cpu).unwrap();
+    let logits = case.vars[0].matmul(&vocabulary.t().unwrap()).unwrap();
+    let reference = losses::cross_entropy(&logits, &labels, &w.flatten_all().unwrap());
+    case.check_loss(total.unwrap(), reference);
+}

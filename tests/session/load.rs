@@ -60,7 +60,7 @@ fn a_file_without_classifier_gets_one_drawn_by_seed() {
 fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
     let shape = BatchShape { batch: 6, length: 16 };
     let (config, file) = (crate::support::bytes("tiny-bert-mean/config.json"), weights(Pooling::Mean));
-    let told = estimate(&config, &file[..file.len() / 2], Pooling::Mean, 3, shape).unwrap();
+    let told = estimate(&config, &file[..file.len() / 2], Pooling::Mean.into(), 3, shape).unwrap();
     let mut session = session(Pooling::Mean);
     session.add_adapter("a", Default::default()).unwrap();
     train(&mut session, "a", &steps(2));

@@ -3,6 +3,7 @@
 
 mod adapters;
 mod infer;
+mod language;
 mod load;
 mod merge;
 mod profile;

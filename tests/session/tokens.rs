@@ -146,7 +146,7 @@ fn examples_that_do_not_fit_are_refused_by_number() {
         (answered("a dog", "dog", Some(77)), steps(1), "outside"),
         (answered("a dog", " ", None), steps(1), "empty answer"),
         (answered("the best and the best and the best and the cat", "cat", None), short, "beyond the 14 tokens"),
-        (example("animal", "a dog"), steps(1), "QuestionAnswering"),
+        (example("animal", "a dog"), steps(1), "question-answering"),
     ];
     for (bad, options, word) in cases {
         let error = begin(&mut session, &[good.clone(), bad], &options).unwrap_err();

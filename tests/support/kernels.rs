@@ -164,17 +164,24 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("concat", concat()),
         ("cross_entropy", cross_entropy()),
         ("embed", embed()),
+        ("gate", gate()),
         ("head", head()),
         ("layer_norm", layer_norm()),
         ("linear", linear()),
         ("normalize", normalize()),
         ("pair_loss", pair_loss()),
+        ("pick", pick()),
         ("pool", pool()),
         ("relative_bias", relative_bias()),
+        ("rms_norm", rms_norm()),
+        ("rope", rope()),
         ("rows", rows()),
         ("scale", scale()),
         ("similarity", similarity()),
+        ("soft_cap", soft_cap()),
         ("span_loss", span_loss()),
+        ("token_loss", token_loss()),
+        ("total_loss", total_loss()),
     ]
 }
 
@@ -295,9 +302,19 @@ pub fn embed() -> Vec<Case> {
     let each = |(batch, length, hidden): (usize, usize, usize)| {
         let pairs =
             [67, length as u32 + 3, 2].map(|rows| [below(rows, &[batch, length]), floats(&[rows as usize, hidden])]);
-        (1..=3).map(move |tables| Case::new(Embed, pairs[..tables].concat()))
+        (1..=3).map(move |tables| Case::new(Embed(0.5), pairs[..tables].concat()))
     };
     [(1, 1, 24), (3, 9, 40), (300, 230, 61)].into_iter().flat_map(each).collect()
+}
+
+pub fn gate() -> Vec<Case> {
+    let each = |(rows, columns): (usize, usize)| {
+        kinds().into_iter().flat_map(move |kind| {
+            let (x, dy) = (floats(&[rows, 2 * columns]), floats(&[rows, columns]));
+            [Case::new(Gate(kind), vec![x.clone()]), Case::new(GateGrad(Gate(kind)), vec![dy, x])]
+        })
+    };
+    [(1, 1), (7, 67), (300, 384)].into_iter().flat_map(each).collect()
 }
 
 pub fn head() -> Vec<Case> {
@@ -382,6 +399,15 @@ pub fn pair_loss() -> Vec<Case> {
     [(1, 1.0), (2, 1.0), (9, 0.25), (70, 1.0)].into_iter().flat_map(each).collect()
 }
 
+pub fn pick() -> Vec<Case> {
+    let each = |(batch, length, hidden): (usize, usize, usize)| {
+        let tokens = below(length as u32, &[batch]);
+        let forward = Case::new(Pick, vec![floats(&[batch * length, hidden]), tokens.clone()]);
+        [forward, Case::new(PickGrad { length }, vec![floats(&[batch, hidden]), tokens])]
+    };
+    [(1, 1, 3), (5, 7, 67), (300, 64, 24)].into_iter().flat_map(each).collect()
+}
+
 pub fn pool() -> Vec<Case> {
     let each = |(batch, length, hidden): (usize, usize, usize)| {
         [PoolKind::Mean, PoolKind::First].into_iter().flat_map(move |kind| {
@@ -398,7 +424,41 @@ pub fn relative_bias() -> Vec<Case> {
         .into()
 }
 
+pub fn rms_norm() -> Vec<Case> {
+    let each = |(rows, columns, start, groups, size): (usize, usize, usize, usize, usize)| {
+        let op = RmsNorm { eps: 1e-5, plus: 0.5, times: 0.7, start, groups };
+        let (x, dy, weight) = (floats(&[rows, columns]), floats(&[rows, columns]), floats(&[size]));
+        [Case::new(op, vec![x.clone(), weight.clone()]), Case::new(RmsNormGrad(op), vec![dy, x, weight])]
+    };
+    // Whole rows; heads of queries; heads of keys amid a row.
+    let shapes = [
+        (1, 24, 0, 1, 24),
+        (130, 384, 0, 1, 384),
+        (7, 67, 0, 1, 67),
+        (9, 60, 0, 4, 6),
+        (70, 130, 48, 2, 24),
+        (70_001, 5, 1, 1, 3),
+    ];
+    shapes.into_iter().flat_map(each).collect()
+}
+
+pub fn rope() -> Vec<Case> {
+    let each = |(batch, length, columns, heads, head, half): (usize, usize, usize, usize, usize, usize)| {
+        let inputs = vec![floats(&[batch * length, columns]), floats(&[length, 2, half])];
+        [false, true].map(|back| Case::new(Rope { heads, head, back }, inputs.clone()))
+    };
+    [(1, 1, 4, 1, 4, 2), (3, 7, 67, 5, 12, 6), (9, 64, 384, 8, 32, 12)].into_iter().flat_map(each).collect()
+}
+
 pub fn rows() -> Vec<Case> {
+    let mut cases = forward_rows();
+    cases.extend([(5, 5, 1, 1), (130, 67, 3, 70)].map(|(rows, columns, start, len): (usize, usize, usize, usize)| {
+        Case::new(RowsGrad { start, rows }, vec![floats(&[len, columns])])
+    }));
+    cases
+}
+
+fn forward_rows() -> Vec<Case> {
     [(3, 5, 1, 1), (90_000, 67, 3, 70_000)]
         .map(|(rows, columns, start, len)| Case::new(Rows { start, len }, vec![floats(&[rows, columns])]))
         .into()
@@ -427,6 +487,31 @@ pub fn similarity() -> Vec<Case> {
         [Case::new(Similarity, vec![x.clone()]), Case::new(SimilarityGrad, vec![floats(&[batch, batch]), x])]
     };
     [(1, 3), (9, 67), (70, 384)].into_iter().flat_map(each).collect()
+}
+
+pub fn soft_cap() -> Vec<Case> {
+    let each = |(rows, columns): (usize, usize)| {
+        let inputs = [floats(&[rows, columns]), floats(&[rows, columns])];
+        [Case::new(SoftCap(0.7), inputs[..1].to_vec()), Case::new(SoftCapGrad(1.5), inputs.to_vec())]
+    };
+    [(1, 1), (3, 67), (700, 61)].into_iter().flat_map(each).collect()
+}
+
+pub fn token_loss() -> Vec<Case> {
+    [(1, 1, 2, 0, 1), (3, 5, 67, 4, 7), (9, 64, 300, 64, 128)]
+        .map(|(batch, length, classes, start, rows): (usize, usize, usize, usize, usize)| {
+            let tokens = [below(classes as u32, &[batch, length]), floats(&[batch, length])];
+            Case::new(TokenLoss { start }, [vec![floats(&[rows, classes])], tokens.to_vec()].concat())
+        })
+        .into()
+}
+
+pub fn total_loss() -> Vec<Case> {
+    let each = |rows: usize| {
+        let inputs = [floats(&[rows]), floats(&[rows, 3]), floats(&[rows, 3]), floats(&[1])];
+        [Case::new(TotalLoss, inputs[..3].to_vec()), Case::new(TotalLoss, inputs.to_vec())]
+    };
+    [1, 130].into_iter().flat_map(each).collect()
 }
 
 pub fn span_loss() -> Vec<Case> {

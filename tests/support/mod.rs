@@ -104,8 +104,9 @@ pub fn batch(case: &Value, model: &Model) -> (BatchShape, Inputs) {
     };
     let texts: Vec<Encoded> = (0..ids.len()).map(text).collect();
     let weight = 1.0 / texts.len() as f32;
-    let shape = BatchShape { batch: ids.len(), length: ids[0].len() };
-    let targets = targets(case, shape.length);
+    let targets = targets(case, ids[0].len());
+    let longest = targets.iter().map(Target::len).max().unwrap_or(0);
+    let shape = BatchShape { batch: ids.len(), length: ids[0].len().max(longest) };
     let batch = Batch { rows: texts.iter().collect(), targets: targets.iter().collect(), weight, ..Batch::default() };
     (shape, batch.inputs(shape, model.common().padding))
 }
