@@ -49,3 +49,11 @@ export function viteApp() {
 
 /** The contents of a file below tests/fixtures. */
 export const fixture = (name) => readFileSync(fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)));
+
+/** @returns a folder with the files of a tiny model of `family`; the tokenizer is the tiny BERT's, whose vocabulary is as large */
+export function familyFolder(family) {
+  const folder = join(work, family);
+  cpSync(fileURLToPath(new URL(`../fixtures/families/${family}`, import.meta.url)), folder, { recursive: true });
+  writeFileSync(join(folder, "tokenizer.json"), fixture("tiny-bert/tokenizer.json"));
+  return folder;
+}

@@ -6,12 +6,13 @@ import { fileURLToPath } from "node:url";
 import { launch } from "../../pkg-scripts/browser.mjs";
 import { folders } from "../../pkg-scripts/folders.mjs";
 import { serve } from "../../pkg-scripts/serve.mjs";
+import { familyFolder } from "./package.mjs";
 
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 
-/** Hub ids of the tiny models by pooling. */
-export const TINY = { mean: "tiny/bert-mean", pooler: "tiny/bert" };
+/** Hub ids of the tiny models: by pooling, the encoder of the other tasks, and a decoder. */
+export const TINY = { mean: "tiny/bert-mean", pooler: "tiny/bert", tasks: "tiny/bert-tasks", decoder: "tiny/llama" };
 
 /** Hub id of the model that is not in the repository. */
 export const MINILM = "sentence-transformers/all-MiniLM-L6-v2";
@@ -44,6 +45,8 @@ export async function open(t, folder, { file = "", expected, arrange = async () 
     "/hub/": folders().hub,
     [place(TINY.mean)]: `${FIXTURES}/tiny-bert-mean`,
     [place(TINY.pooler)]: `${FIXTURES}/tiny-bert`,
+    [place(TINY.tasks)]: familyFolder("bert"),
+    [place(TINY.decoder)]: familyFolder("llama"),
   };
   const server = await serve({ mounts, headers: { "Content-Security-Policy": POLICY } });
   const context = await (on ?? (await sharedBrowser())).newContext();

@@ -1,0 +1,86 @@
+// The tasks beside text classification, each from its examples to its answers and its saved adapter, on tiny models.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { plainPage } from "./package.mjs";
+import { open, TINY } from "./site.mjs";
+
+const LEARN = { steps: 30, learningRate: 0.1, headLearningRate: 0.1, schedule: "constant" };
+
+const TASKS = {
+  "token-classification": {
+    source: TINY.tasks,
+    options: { labels: ["word", "animal"] },
+    examples: [
+      { words: ["the", "cat", "was", "good"], labels: ["word", "animal", "word", "word"] },
+      { words: ["a", "dog"], labels: ["word", "animal"] },
+      { words: ["not", "the", "worst"], labels: ["word", "word", "word"] },
+    ],
+    broken: { words: ["a", "dog"], labels: ["word"] },
+    ask: ["tag", [["a", "dog", "and", "the", "cat"]]],
+    saved: "TOKEN_CLS",
+  },
+  "question-answering": {
+    source: TINY.tasks,
+    options: {},
+    examples: [
+      { question: "the animal", context: "the cat was good", answer: "cat" },
+      { question: "the animal", context: "a dog and a horse", answer: "horse", answerStart: 12 },
+    ],
+    broken: { question: "the animal", context: "the cat was good", answer: "dog" },
+    ask: ["answer", { question: "the animal", context: "not the dog" }],
+    saved: "QUESTION_ANS",
+  },
+  "text-generation": {
+    source: TINY.decoder,
+    options: {},
+    examples: [{ prompt: "the cat was", completion: " good" }, { prompt: "a dog", completion: " and the cat" }, { text: "the worst, bad" }],
+    broken: { prompt: "the cat was", completion: "" },
+    ask: ["score", { prompt: "the cat was", continuation: " good" }],
+    saved: "CAUSAL_LM",
+  },
+};
+
+for (const [task, { source, options, examples, broken, ask: [verb, inputs], saved }] of Object.entries(TASKS)) {
+  test(`${task}: trained, asked, saved, loaded, and told what is wrong with an example`, async (t) => {
+    const { page } = await open(t, plainPage(), { file: "plain.html" });
+    const found = await page.evaluate(
+      async ([task, source, options, examples, broken, verb, inputs, learn]) => {
+        const model = await ia3.Model.fromPretrained(source, { task, baseUrl: "/hub", device: "wasm", ...options });
+        await model.addAdapter("learned");
+        const base = await model[verb](inputs, { adapter: null }).catch((error) => error.code);
+        const { losses, after } = await model.train("learned", examples, { ...learn, validation: examples });
+        const answers = await model[verb](inputs);
+        const files = await model.saveAdapter("learned");
+        await model.loadAdapter("again", files);
+        const again = await model[verb](inputs, { adapter: "again" });
+        const error = await job.caught(ia3, model.train("learned", [broken, ...examples], learn));
+        const config = JSON.parse(new TextDecoder().decode(files["adapter_config.json"]));
+        return { base, losses, after, answers, again, error, taskType: config.task_type };
+      },
+      [task, source, options, examples, broken, verb, inputs, LEARN],
+    );
+    assert.ok(found.losses.at(-1) < 0.7 * found.losses[0], `the loss went ${found.losses}`);
+    assert.deepEqual(found.again, found.answers);
+    assert.notDeepEqual(found.base, found.answers);
+    assert.equal(found.taskType, saved);
+    assert.equal(found.error.code, "bad-example", found.error.message);
+    CHECKS[task](found, inputs);
+  });
+}
+
+const CHECKS = {
+  "token-classification"({ answers: [{ labels, scores }], after }, [words]) {
+    assert.equal(labels.length, words.length);
+    assert.ok(scores.every((score) => score >= 0.5 && score <= 1), `${scores}`);
+    assert.ok(after.accuracy > 0.8, `${after.accuracy}`);
+  },
+  "question-answering"({ answers: [{ answer, start, end, score }] }, { context }) {
+    assert.equal(context.slice(start, end), answer);
+    assert.ok(answer.length > 0 && score > 0 && score <= 1);
+  },
+  "text-generation"({ base: [before], answers: [{ tokenLogProbs, logProb }] }) {
+    assert.ok(Math.abs(tokenLogProbs.reduce((sum, one) => sum + one) - logProb) < 1e-4);
+    assert.ok(logProb > before.logProb, `${before.logProb} became ${logProb}`);
+  },
+};
