@@ -40,7 +40,7 @@ const worker: Check = (value) =>
 
 const source = { baseUrl: text, revision: text, signal } satisfies Checks<SourceOptions>;
 
-const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
+const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "text2text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
 
 const engine = { worker } satisfies Checks<EngineOptions>;
 
