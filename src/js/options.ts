@@ -3,6 +3,7 @@
 import {
   callback,
   count,
+  counts,
   either,
   flag,
   list,
@@ -66,6 +67,7 @@ export const ADAPTER = {
   targetModules: modules,
   feedforwardModules: modules,
   excludeModules: modules,
+  layers: counts,
   modulesToSave: strings,
   initIa3Weights: flag,
   seed: count,
