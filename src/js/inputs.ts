@@ -3,7 +3,7 @@
 import { bad, isRecord, printable } from "./check.js";
 import { Ia3Error } from "./errors.js";
 import type { AdapterSelection } from "./ia3_web.js";
-import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, CompletedExample, Continuation, Example, Inputs, PlainExample, Question, TaggedExample, Task, TextInput } from "./types.js";
+import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, CompletedExample, Continuation, Example, Inputs, PlainExample, Question, RewrittenExample, TaggedExample, Task, TextInput } from "./types.js";
 
 /** Texts and pairs as a list of objects with nothing else in them. */
 export function textInputs(where: string, inputs: Inputs): TextInput[] {
@@ -29,6 +29,7 @@ const SHAPES: Record<Task, string> = {
   "token-classification": "{words, labels}",
   "question-answering": "{question, context, answer}",
   "text-generation": "{prompt, completion} or {text}",
+  "text2text-generation": "{input, output}",
 };
 
 const READERS: Record<Task, (where: string, example: unknown, index: number) => AnyExample> = {
@@ -37,6 +38,7 @@ const READERS: Record<Task, (where: string, example: unknown, index: number) => 
   "token-classification": tagged,
   "question-answering": answered,
   "text-generation": completed,
+  "text2text-generation": rewritten,
 };
 
 /** Examples of a task, without the fields that a data set may have beside these. */
@@ -75,6 +77,14 @@ function completed(where: string, example: unknown, index: number): CompletedExa
   if (typeof prompt !== "string") throw wrongField(where, index, "prompt", prompt);
   if (typeof completion !== "string") throw wrongField(where, index, "completion", completion);
   return { prompt, completion };
+}
+
+function rewritten(where: string, example: unknown, index: number): RewrittenExample {
+  if (!isRecord(example)) throw bad(where, `input ${index} must be {input, output}, and is ${printable(example)}`, { index });
+  const { input, output } = example;
+  if (typeof input !== "string") throw wrongField(where, index, "input", input);
+  if (typeof output !== "string") throw wrongField(where, index, "output", output);
+  return { input, output };
 }
 
 /** Texts and what might follow them. */

@@ -194,7 +194,7 @@ export class Model {
     return this.#pass("answer", questionList("answer", questions), options);
   }
 
-  /** How probable each continuation is, token by token, for `text-generation`. */
+  /** How probable each continuation is, token by token, for `text-generation` and `text2text-generation`. */
   async score(rows: Continuation | readonly Continuation[], options?: RunOptions): Promise<Scored[]> {
     return this.#pass("score", continuationList("score", rows), options);
   }

@@ -3,6 +3,7 @@
 import {
   callback,
   count,
+  counts,
   either,
   flag,
   list,
@@ -40,7 +41,7 @@ const worker: Check = (value) =>
 
 const source = { baseUrl: text, revision: text, signal } satisfies Checks<SourceOptions>;
 
-const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
+const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "text2text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
 
 const engine = { worker } satisfies Checks<EngineOptions>;
 
@@ -66,6 +67,7 @@ export const ADAPTER = {
   targetModules: modules,
   feedforwardModules: modules,
   excludeModules: modules,
+  layers: counts,
   modulesToSave: strings,
   initIa3Weights: flag,
   seed: count,

@@ -10,9 +10,15 @@ export type Device = "webgpu" | "wasm";
 
 /**
  * What the model is for: a label for each text, a label for each word, the part of a text that answers a question, what follows a text
- * (decoders only), or one vector per text.
+ * (decoders), what a text becomes (encoder-decoder models), or one vector per text.
  */
-export type Task = "text-classification" | "token-classification" | "question-answering" | "text-generation" | "feature-extraction";
+export type Task =
+  | "text-classification"
+  | "token-classification"
+  | "question-answering"
+  | "text-generation"
+  | "text2text-generation"
+  | "feature-extraction";
 
 /**
  * How token states become one vector per text: `mean` over the attention mask, then L2-normalised (sentence-transformers),
@@ -142,6 +148,8 @@ export interface AdapterOptions {
   feedforwardModules?: string | readonly string[];
   /** Modules that get none although `targetModules` names them. */
   excludeModules?: string | readonly string[];
+  /** Only targets in these layers, counted from 0. Saved as a regular expression, which PEFT loads. */
+  layers?: readonly number[];
   /** Modules trained and saved whole beside the vectors (the head with `pooling: "pooler"`). */
   modulesToSave?: readonly string[];
   /** `true` (default): vectors of ones, so that a fresh adapter changes nothing; `false`: random normal. */
@@ -203,7 +211,13 @@ export interface PlainExample {
   text: string;
 }
 
-/** A text and what might follow it, for `score`. */
+/** What a text becomes, for `text2text-generation`. */
+export interface RewrittenExample {
+  input: string;
+  output: string;
+}
+
+/** A text and what might follow it (or, of an encoder-decoder model, what it might become), for `score`. */
 export interface Continuation {
   /** May be empty. */
   prompt: string;
@@ -212,7 +226,7 @@ export interface Continuation {
 }
 
 /** An example of the model's task. */
-export type AnyExample = Example | TaggedExample | AnsweredExample | CompletedExample | PlainExample;
+export type AnyExample = Example | TaggedExample | AnsweredExample | CompletedExample | PlainExample | RewrittenExample;
 
 /** What `classify` and `embed` accept: one text, or a list of texts and pairs. */
 export type Inputs = string | TextInput | readonly (string | TextInput)[];

@@ -47,6 +47,8 @@ impl Bert {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "bert.",
+                reader_prefix: "bert.",
+                token_head: "classifier",
             },
         };
         check_heads("hidden_size", bert.common.hidden_size, bert.num_attention_heads)?;

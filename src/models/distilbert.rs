@@ -41,6 +41,8 @@ impl DistilBert {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "distilbert.",
+                reader_prefix: "distilbert.",
+                token_head: "classifier",
             },
         };
         check_heads("dim", model.common.hidden_size, model.n_heads)?;

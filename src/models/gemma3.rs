@@ -4,7 +4,7 @@ use super::language::Language;
 use super::layers::{Builder, Form};
 use super::llama::{sliding_window, windows};
 use super::rotary::Rotary;
-use super::{Common, DECODER_TASKS, Family, Padding};
+use super::{Common, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
 use crate::checkpoint::fields::bad;
@@ -74,6 +74,8 @@ impl Gemma3 {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "model.",
+                reader_prefix: "model.",
+                token_head: "score",
             },
         })
     }
@@ -136,7 +138,7 @@ impl Family for Gemma3 {
     }
 
     fn tasks(&self) -> &'static [TaskType] {
-        &DECODER_TASKS
+        &[TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::CausalLm]
     }
 
     fn states(&self, b: &mut Builder) -> Result<Id> {

@@ -49,6 +49,8 @@ impl Gpt2 {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "transformer.",
+                reader_prefix: "transformer.",
+                token_head: "classifier",
             },
         };
         check_heads("n_embd", hidden_size, gpt2.n_head)?;

@@ -79,6 +79,8 @@ impl Llama {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "model.",
+                reader_prefix: "transformer.",
+                token_head: "score",
             },
         })
     }

@@ -1,5 +1,6 @@
 //! Mistral (Jiang et al. 2023): LLaMA whose layers see a window, as Hugging Face's `modeling_mistral.py` computes it.
 
+use super::Common;
 use super::llama::{Llama, sliding_window, windows};
 use crate::checkpoint::Fields;
 use crate::error::Result;
@@ -8,5 +9,6 @@ use crate::error::Result;
 pub fn read(fields: &Fields) -> Result<Llama> {
     let llama = Llama::read_with(fields, 1e4, false)?;
     let windows = windows(fields, llama.windows.len(), sliding_window(fields)?, |_| true)?;
-    Ok(Llama { windows, ..llama })
+    let common = Common { reader_prefix: "model.", ..llama.common.clone() };
+    Ok(Llama { windows, common, ..llama })
 }

@@ -73,13 +73,18 @@ pub struct Common {
     pub labels: Option<Vec<String>>,
     /// What task models put before the module names of the bare model: Hugging Face's `base_model_prefix` and a dot.
     pub prefix: &'static str,
+    /// The same of models that answer questions, some of which have another.
+    pub reader_prefix: &'static str,
+    /// The head that labels tokens.
+    pub token_head: &'static str,
 }
 
 /// What encoders are used for.
 const ENCODER_TASKS: [TaskType; 4] =
     [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::TokenCls, TaskType::QuestionAns];
 /// What decoders are used for.
-const DECODER_TASKS: [TaskType; 3] = [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::CausalLm];
+const DECODER_TASKS: [TaskType; 5] =
+    [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::TokenCls, TaskType::QuestionAns, TaskType::CausalLm];
 
 /// A model family with the numbers of one model.
 pub trait Family: Debug {
@@ -165,7 +170,11 @@ impl Model {
 
     /// What comes before module names: transformers wraps the bare model where it adds a head.
     pub fn prefix(&self) -> &'static str {
-        if self.task == TaskType::FeatureExtraction { "" } else { self.common().prefix }
+        match self.task {
+            TaskType::FeatureExtraction => "",
+            TaskType::QuestionAns => self.common().reader_prefix,
+            TaskType::SeqCls | TaskType::TokenCls | TaskType::CausalLm | TaskType::Seq2SeqLm => self.common().prefix,
+        }
     }
 
     /// A tensor's name in the task model's file.
@@ -175,7 +184,8 @@ impl Model {
 
     /// A tensor's name without what task models put before it.
     pub fn bare<'a>(&self, tensor: &'a str) -> &'a str {
-        tensor.strip_prefix(self.common().prefix).unwrap_or(tensor)
+        let Common { prefix, reader_prefix, .. } = self.common();
+        tensor.strip_prefix(prefix).or_else(|| tensor.strip_prefix(reader_prefix)).unwrap_or(tensor)
     }
 
     /// The head's layers, in the order of the data flow.
@@ -184,7 +194,7 @@ impl Model {
         match self.task {
             TaskType::FeatureExtraction => vec![HeadModule::last("head", hidden)],
             TaskType::SeqCls => self.family.head(),
-            TaskType::TokenCls => vec![HeadModule::last("classifier", hidden)],
+            TaskType::TokenCls => vec![HeadModule::last(self.common().token_head, hidden)],
             TaskType::QuestionAns => vec![HeadModule::last("qa_outputs", hidden)],
             TaskType::CausalLm | TaskType::Seq2SeqLm => Vec::new(),
         }
@@ -194,7 +204,7 @@ impl Model {
     pub fn base(&self, labels: Vec<String>) -> Result<Base> {
         Ok(Base {
             model_type: self.model_type.clone(),
-            prefix: self.common().prefix,
+            prefix: if self.prefix().is_empty() { self.common().prefix } else { self.prefix() },
             sites: self.sites()?,
             task: self.task,
             head: self.head(),
@@ -294,7 +304,7 @@ impl Model {
                 let pooled = self.family.pooled(b, states)?;
                 self.family.logits(b, pooled)
             }
-            TaskType::TokenCls => b.head(states, "classifier"),
+            TaskType::TokenCls => b.head(states, self.common().token_head),
             TaskType::QuestionAns => b.head(states, "qa_outputs"),
             TaskType::CausalLm | TaskType::Seq2SeqLm => {
                 let language = self.language().expect("a language model has a vocabulary");

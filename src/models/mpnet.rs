@@ -60,6 +60,8 @@ impl MpNet {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "mpnet.",
+                reader_prefix: "mpnet.",
+                token_head: "classifier",
             },
         };
         check_heads("hidden_size", model.common.hidden_size, model.num_attention_heads)?;

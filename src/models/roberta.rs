@@ -26,6 +26,7 @@ impl Roberta {
             return Err(bad("max_position_embeddings", format!("is {most}, no more than the padding token {pad}")));
         }
         bert.common.prefix = "roberta.";
+        bert.common.reader_prefix = "roberta.";
         bert.common.longest = longest;
         bert.common.padding = Padding::after_pads(pad);
         Ok(Roberta(bert))

@@ -92,6 +92,8 @@ impl T5 {
                 end: fields.end_token(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "",
+                reader_prefix: "",
+                token_head: "classifier",
             },
         })
     }

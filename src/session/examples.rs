@@ -37,6 +37,13 @@ pub enum Example {
         /// What follows.
         completion: String,
     },
+    /// Text-to-text generation: what a text becomes.
+    Rewritten {
+        /// What the encoder reads.
+        input: String,
+        /// What the decoder writes.
+        output: String,
+    },
     /// Text classification: a text, or pair, and its label.
     Labelled {
         /// The text.
@@ -82,6 +89,9 @@ impl Session {
                     self.continued(index, prompt, completion, true, max_length)?
                 }
                 (Task::TextGeneration, Example::Plain { text }) => self.continued(index, "", text, true, max_length)?,
+                (Task::Text2textGeneration, Example::Rewritten { input, output }) => {
+                    self.rewritten(index, input, output, true, max_length)?
+                }
                 (task, _) => return Err(bad(index, format!("is not one of the task {}", task.name()))),
             };
             found.texts.push(text);

@@ -117,7 +117,7 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
-        if self.options.task == Task::TextGeneration {
+        if self.options.task.is_language() {
             return self.language_metrics(examples, selection, options).await;
         }
         let logits = self.logits(&examples.texts, selection, options).await?;
@@ -203,7 +203,7 @@ impl Session {
             let weight = targets.iter().map(|target| target.compared()).sum::<usize>() as f32 / chunk.len() as f32;
             let batch = Batch { rows, slots, targets, weight };
             let backend = self.backend.as_mut().expect("a loaded session has a device");
-            let longest = batch.rows.iter().map(|text| text.ids.len()).max().unwrap_or(1);
+            let longest = batch.longest();
             let length = bucket(longest, self.model.common().longest, backend.kind());
             let shape = BatchShape { batch: chunk.len().next_power_of_two(), length };
             let key = Key { shape, adapters: members.len(), layout: layout.clone(), output };

@@ -1,15 +1,15 @@
 //! Texts and how they go on: for training a language model, and for asking how probable a continuation is.
 
 use super::examples::bad;
-use super::infer::{InferOptions, Selection};
+use super::infer::{InferOptions, Selection, Text};
 use super::run::Examples;
-use super::{Session, Task};
+use super::{Session, Task, mismatch};
 use crate::error::{Error, Result};
 use crate::models::Output;
 use crate::train::{Encoded, Metrics, Target};
 use serde::{Deserialize, Serialize};
 
-/// A text and what might follow it.
+/// A text and what might follow it, or for an encoder-decoder model what it might become.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Continuation {
     /// What is given; may be empty.
@@ -26,7 +26,7 @@ pub struct Scored {
     pub token_log_probs: Vec<f32>,
     /// Their sum.
     pub log_prob: f32,
-    /// Did the prompt lose tokens from its start?
+    /// Did the prompt lose tokens: from its start, or where an encoder reads it from its end?
     pub truncated: bool,
 }
 
@@ -38,11 +38,16 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Vec<Scored>> {
-        self.check_task(Task::TextGeneration)?;
+        if !self.options.task.is_language() {
+            return Err(mismatch(self.options.task, Task::TextGeneration));
+        }
         let length = self.length(options.max_length)?;
         let mut examples = Examples::default();
         for (index, Continuation { prompt, continuation }) in rows.iter().enumerate() {
-            let (text, target) = self.continued(index, prompt, continuation, false, length)?;
+            let (text, target) = match self.options.task {
+                Task::Text2textGeneration => self.rewritten(index, prompt, continuation, false, length)?,
+                _ => self.continued(index, prompt, continuation, false, length)?,
+            };
             examples.texts.push(text);
             examples.targets.push(target);
         }
@@ -82,6 +87,31 @@ impl Session {
             Target::Class(_) | Target::Span(_) => Vec::new(),
         };
         Ok(rows.into_iter().zip(targets).map(compared).collect())
+    }
+
+    /// Tokens of what an encoder reads, and those its decoder writes. `ended`: the token that ends a text is learned too.
+    pub(super) fn rewritten(
+        &self,
+        index: usize,
+        input: &str,
+        output: &str,
+        ended: bool,
+        max_length: usize,
+    ) -> Result<(Encoded, Target)> {
+        let text = self.encode_one(index, &Text { text: input.into(), text_pair: None }, max_length)?;
+        let mut written = self.tokenizer.plain(output)?;
+        if written.is_empty() {
+            return Err(bad(index, "has an output without tokens: give it some words"));
+        }
+        written.extend(self.model.common().end.filter(|_| ended));
+        if written.len() > max_length {
+            let count = written.len();
+            return Err(bad(
+                index,
+                format!("has an output of {count} tokens, and {max_length} are kept: raise maxLength"),
+            ));
+        }
+        Ok((text, Target::Tokens(written.into_iter().map(|id| Some(id as usize)).collect())))
     }
 
     /// Tokens of a prompt and what follows, each compared with the next where that is not the prompt's. `ended`: the token that ends a

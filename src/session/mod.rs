@@ -46,6 +46,8 @@ pub enum Task {
     QuestionAnswering,
     /// What follows a text.
     TextGeneration,
+    /// What a text becomes: a translation, a summary, an answer.
+    Text2textGeneration,
     /// A vector for each text.
     FeatureExtraction,
 }
@@ -58,6 +60,7 @@ impl Task {
             Task::TokenClassification => "token-classification",
             Task::QuestionAnswering => "question-answering",
             Task::TextGeneration => "text-generation",
+            Task::Text2textGeneration => "text2text-generation",
             Task::FeatureExtraction => "feature-extraction",
         }
     }
@@ -112,6 +115,11 @@ pub struct SessionOptions {
 }
 
 impl Task {
+    /// Whether the model tells tokens of its vocabulary.
+    fn is_language(self) -> bool {
+        matches!(self, Task::TextGeneration | Task::Text2textGeneration)
+    }
+
     /// PEFT's task. Pooling decides only where one vector a text is wanted.
     pub fn task_type(self, pooling: Pooling) -> TaskType {
         match self {
@@ -119,6 +127,7 @@ impl Task {
             Task::TokenClassification => TaskType::TokenCls,
             Task::QuestionAnswering => TaskType::QuestionAns,
             Task::TextGeneration => TaskType::CausalLm,
+            Task::Text2textGeneration => TaskType::Seq2SeqLm,
         }
     }
 }
@@ -128,7 +137,7 @@ impl SessionOptions {
     fn head_labels(&self) -> Vec<String> {
         match self.task {
             Task::QuestionAnswering => ["start", "end"].map(String::from).to_vec(),
-            Task::TextGeneration => Vec::new(),
+            Task::TextGeneration | Task::Text2textGeneration => Vec::new(),
             Task::TextClassification | Task::TokenClassification | Task::FeatureExtraction => self.labels.clone(),
         }
     }
@@ -294,8 +303,10 @@ fn check_labels(options: &SessionOptions) -> Result<()> {
     let bad = |reason: String| Err(Error::BadOption { option: "labels".into(), reason });
     match options.task {
         Task::FeatureExtraction => return Ok(()),
-        Task::QuestionAnswering | Task::TextGeneration if options.labels.is_empty() => return Ok(()),
-        Task::QuestionAnswering | Task::TextGeneration => {
+        Task::QuestionAnswering | Task::TextGeneration | Task::Text2textGeneration if options.labels.is_empty() => {
+            return Ok(());
+        }
+        Task::QuestionAnswering | Task::TextGeneration | Task::Text2textGeneration => {
             return bad(format!("names classes, which {} does not have: leave it out", options.task.name()));
         }
         Task::TextClassification | Task::TokenClassification => {}

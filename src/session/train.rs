@@ -234,7 +234,12 @@ impl Session {
         let parameters = layout.pack(&adapter);
         let zeros = vec![0.0; parameters.len()];
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
-        let longest = examples.texts.iter().map(|text| text.ids.len()).max().unwrap_or(1);
+        let every = Batch {
+            rows: examples.texts.iter().collect(),
+            targets: examples.targets.iter().collect(),
+            ..Batch::default()
+        };
+        let longest = every.longest();
         let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
         let length = bucket(longest, self.model.common().longest, kind);
         Ok(Run {

@@ -28,6 +28,7 @@ pub enum Target {
 
 impl Target {
     /// Tokens that a row needs room for.
+    #[allow(clippy::len_without_is_empty)] // A target is never asked whether it is empty.
     pub fn len(&self) -> usize {
         match self {
             Target::Tokens(tokens) => tokens.len(),
@@ -66,6 +67,12 @@ pub struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// Tokens of the longest row, or of the longest that is compared with one.
+    pub fn longest(&self) -> usize {
+        let rows = self.rows.iter().map(|text| text.ids.len());
+        rows.chain(self.targets.iter().map(|target| target.len())).max().unwrap_or(1)
+    }
+
     /// The batch padded to `shape`. Padding rows attend to one padding token, so that they stay finite, and weigh nothing.
     pub fn inputs(&self, shape: BatchShape, padding: Padding) -> Inputs {
         let BatchShape { batch, length } = shape;

@@ -118,6 +118,41 @@ fn a_decoder_classifies_by_its_last_token() {
     }
 }
 
+/// The tiny T5 with the same tokenizer.
+fn t5(backend: Backend) -> Session {
+    let told = SessionOptions { task: Task::Text2textGeneration, labels: Vec::new(), ..options(Pooling::Mean) };
+    let mut session =
+        Session::new(&bytes("families/t5/config.json"), &bytes("tiny-bert/tokenizer.json"), told).unwrap();
+    session.set_backend(backend);
+    load_file(&mut session, &bytes("families/t5/model.safetensors"), 4096).unwrap();
+    session
+}
+
+#[test]
+fn outputs_become_probable() {
+    for (device, backend) in devices() {
+        let mut session = t5(backend);
+        session.add_adapter("a", Default::default()).unwrap();
+        let before = scores(&mut session, &active(&["a"]), 3);
+        assert_close(device, &scores(&mut session, &BASE, 1), &before, 1e-4);
+        let rewritten = |row: Continuation| Example::Rewritten { input: row.prompt, output: row.continuation };
+        let examples: Vec<Example> = continuations().into_iter().map(rewritten).collect();
+        let told = TrainOptions { learning_rate: Some(0.1), ..steps(30) };
+        let (_, result) = train_on(&mut session, "a", &examples, &examples, &told);
+        assert!(result.after.unwrap().loss < result.before.unwrap().loss, "{device}");
+        let after = scores(&mut session, &active(&["a"]), 3);
+        let files = session.save_adapter("a").unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&files["adapter_config.json"]).unwrap();
+        assert_eq!(config["task_type"], "SEQ_2_SEQ_LM");
+        let mut other = t5(Backend::cpu());
+        assert_eq!(other.load_adapter("b", &files), Ok(Vec::new()));
+        assert_close(device, &scores(&mut other, &active(&["b"]), 3), &after, 1e-4);
+        let short = InferOptions { max_length: Some(3), ..Default::default() };
+        let error = block_on(session.score(&continuations(), &BASE, short)).unwrap_err();
+        assert!(error.code() == "bad-example" || error.code() == "bad-option", "{error}");
+    }
+}
+
 /// Merged, the file alone does what base and adapter did, the untied head under its own name.
 #[test]
 fn a_merged_language_model_loads_again() {

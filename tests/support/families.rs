@@ -24,7 +24,7 @@ pub fn cases(family: &str) -> Vec<String> {
 }
 
 /// The task a case's name begins with, and its number of labels.
-fn task_of(case: &str) -> Option<(TaskType, usize)> {
+pub fn task_of(case: &str) -> Option<(TaskType, usize)> {
     let tasks = [
         ("text-classification", TaskType::SeqCls, 3),
         ("token-classification", TaskType::TokenCls, 5),
@@ -36,16 +36,17 @@ fn task_of(case: &str) -> Option<(TaskType, usize)> {
     tasks.into_iter().find(|(name, ..)| case.starts_with(name)).map(|(_, task, labels)| (task, labels))
 }
 
-/// What the model answers under the name of the golden, with zeros at padding where the golden has them.
 async fn check_answers(what: &str, bench: &mut Bench) {
     let task = bench.base.task;
-    if task == TaskType::FeatureExtraction {
-        let found = bench.forward(Output::Embedding).await;
-        return assert_close(what, &found, &bench.golden["embeddings"].data, TOLERANCE);
-    }
-    let mut found = bench.forward(Output::Logits).await;
-    let golden = &bench.golden;
+    let output = if task == TaskType::FeatureExtraction { Output::Embedding } else { Output::Logits };
+    let found = bench.forward(output).await;
+    answers(what, task, found, &bench.case, &bench.golden);
+}
+
+/// Compares what a model answers with the golden of the task, with zeros at padding where the golden has them.
+pub fn answers(what: &str, task: TaskType, mut found: Vec<f32>, case: &Value, golden: &Tensors) {
     match task {
+        TaskType::FeatureExtraction => assert_close(what, &found, &golden["embeddings"].data, TOLERANCE),
         TaskType::QuestionAns => {
             for (side, name) in ["start_logits", "end_logits"].into_iter().enumerate() {
                 let side: Vec<f32> = found.iter().skip(side).step_by(2).copied().collect();
@@ -61,10 +62,10 @@ async fn check_answers(what: &str, bench: &mut Bench) {
                 found = found.chunks_exact(length * width).flat_map(row).collect();
                 let kept: Vec<Vec<f32>> = match task {
                     TaskType::Seq2SeqLm => {
-                        let labels: Vec<Vec<i64>> = serde_json::from_value(bench.case["labels"].clone()).unwrap();
+                        let labels: Vec<Vec<i64>> = serde_json::from_value(case["labels"].clone()).unwrap();
                         labels.into_iter().map(|row| row.iter().map(|label| f32::from(*label >= 0)).collect()).collect()
                     }
-                    _ => serde_json::from_value(bench.case["attention_mask"].clone()).unwrap(),
+                    _ => serde_json::from_value(case["attention_mask"].clone()).unwrap(),
                 };
                 let rows = found.chunks_exact_mut(width).zip(kept.concat());
                 rows.for_each(|(row, kept)| row.iter_mut().for_each(|x| *x *= kept));
