@@ -39,6 +39,14 @@ const TASKS = {
     ask: ["score", { prompt: "the cat was", continuation: " good" }],
     saved: "CAUSAL_LM",
   },
+  "text2text-generation": {
+    source: TINY.rewriter,
+    options: {},
+    examples: [{ input: "the cat was", output: "good" }, { input: "a dog", output: "bad" }],
+    broken: { input: "the cat was", output: "" },
+    ask: ["score", { prompt: "the cat was", continuation: "good" }],
+    saved: "SEQ_2_SEQ_LM",
+  },
 };
 
 for (const [task, { source, options, examples, broken, ask: [verb, inputs], saved }] of Object.entries(TASKS)) {
@@ -79,8 +87,11 @@ const CHECKS = {
     assert.equal(context.slice(start, end), answer);
     assert.ok(answer.length > 0 && score > 0 && score <= 1);
   },
-  "text-generation"({ base: [before], answers: [{ tokenLogProbs, logProb }] }) {
-    assert.ok(Math.abs(tokenLogProbs.reduce((sum, one) => sum + one) - logProb) < 1e-4);
-    assert.ok(logProb > before.logProb, `${before.logProb} became ${logProb}`);
-  },
+  "text-generation": moreProbable,
+  "text2text-generation": moreProbable,
 };
+
+function moreProbable({ base: [before], answers: [{ tokenLogProbs, logProb }] }) {
+  assert.ok(Math.abs(tokenLogProbs.reduce((sum, one) => sum + one) - logProb) < 1e-4);
+  assert.ok(logProb > before.logProb, `${before.logProb} became ${logProb}`);
+}
