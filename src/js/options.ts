@@ -90,7 +90,7 @@ export const TRAIN = {
   objective: oneOf("cross-entropy", "contrastive"),
   contrastiveLoss: oneOf("cosine", "supervised"),
   temperature: number,
-  optimizer: oneOf("adamw"),
+  optimizer: oneOf("adamw", "adafactor"),
   weightDecay: number,
   warmupRatio: number,
   schedule: oneOf("linear", "cosine", "constant"),

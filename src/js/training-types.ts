@@ -26,9 +26,9 @@ export interface TrainOptions {
   contrastiveLoss?: "cosine" | "supervised";
   /** Temperature of the supervised-contrastive loss. Default 0.1. */
   temperature?: number;
-  /** AdamW is the only one. */
-  optimizer?: "adamw";
-  /** AdamW's decoupled weight decay. */
+  /** Default `adamw`. `adafactor` is what T-Few trains with: the learning rate is a share of each vector's size, and no step exceeds it. */
+  optimizer?: "adamw" | "adafactor";
+  /** Decoupled weight decay. */
   weightDecay?: number;
   /** Share of the steps over which the learning rate rises from 0, 0 to 1. */
   warmupRatio?: number;

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
 use crate::ops::PairLossKind;
 use crate::train::{
-    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, TrainOptions, bucket,
-    logistic_regression, prototypes, training_plan,
+    Adafactor, AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Optimizer, OptimizerOption, Sampler,
+    Settings, TrainOptions, bucket, logistic_regression, prototypes, training_plan,
 };
 
 /// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
@@ -121,7 +121,8 @@ impl Session {
         self.check_loaded()?;
         let backend = self.backend.as_mut().expect("a loaded session has a device");
         if run.device.is_none() {
-            let training = backend.begin_training(&run.state).await?;
+            let settings = run.settings.optimizer(run.submitted, &run.layout);
+            let training = backend.begin_training(&run.state, &settings).await?;
             let output = match run.settings.objective {
                 Objective::CrossEntropy => Output::CrossEntropy,
                 Objective::Contrastive => Output::Contrastive(pair_loss(&run.settings)),
@@ -137,7 +138,7 @@ impl Session {
                     batch(&run.examples, &mut run.sampler, &run.settings).inputs(run.shape, self.model.common().padding)
                 })
                 .collect();
-            let settings = run.settings.adamw(run.submitted, &run.layout);
+            let settings = run.settings.optimizer(run.submitted, &run.layout);
             backend.train_step(training, program, &inputs, &settings).await?;
             run.submitted += 1;
         }
@@ -295,18 +296,31 @@ impl Session {
 
 impl Settings {
     /// The optimiser's settings for the step after `done` steps.
-    fn adamw(&self, done: usize, layout: &Layout) -> AdamW {
-        let rate = self.rate(done);
-        AdamW {
-            step: done + 1,
-            learning_rate: self.learning_rate * rate,
-            head_learning_rate: self.head_learning_rate * rate,
-            head_start: layout.head_start(),
-            weight_decay: self.weight_decay,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            max_grad_norm: self.max_grad_norm,
+    fn optimizer(&self, done: usize, layout: &Layout) -> Optimizer {
+        let (step, rate) = (done + 1, self.rate(done));
+        let [learning_rate, head_learning_rate] = [self.learning_rate * rate, self.head_learning_rate * rate];
+        let (weight_decay, max_grad_norm) = (self.weight_decay, self.max_grad_norm);
+        match self.optimizer {
+            OptimizerOption::Adamw => {
+                let head_start = layout.head_start();
+                let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
+                let rates = AdamW {
+                    step,
+                    learning_rate,
+                    head_learning_rate,
+                    head_start,
+                    weight_decay,
+                    beta1,
+                    beta2,
+                    eps,
+                    max_grad_norm,
+                };
+                rates.into()
+            }
+            OptimizerOption::Adafactor => {
+                let segments = Adafactor::segments(layout, learning_rate, head_learning_rate);
+                Adafactor { step, segments, weight_decay, max_grad_norm, ..Adafactor::default() }.into()
+            }
         }
     }
 }

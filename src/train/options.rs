@@ -38,9 +38,11 @@ pub enum Schedule {
 /// The optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
+pub enum OptimizerOption {
     /// `torch.optim.AdamW`.
     Adamw,
+    /// transformers' `Adafactor` without first moment and relative steps: the learning rate is a share of each vector's size.
+    Adafactor,
 }
 
 /// Options of a training run; what is left out follows from the task, see [`TrainOptions::resolve`].
@@ -64,7 +66,7 @@ pub struct TrainOptions {
     /// Temperature of the supervised contrastive loss.
     pub temperature: Option<f32>,
     /// The optimiser.
-    pub optimizer: Option<Optimizer>,
+    pub optimizer: Option<OptimizerOption>,
     /// Decoupled weight decay.
     pub weight_decay: Option<f32>,
     /// Share of the steps in which the learning rate rises from 0.
@@ -102,6 +104,8 @@ pub struct Settings {
     pub contrastive_loss: ContrastiveLoss,
     /// Its temperature.
     pub temperature: f32,
+    /// The optimiser.
+    pub optimizer: OptimizerOption,
     /// Decoupled weight decay.
     pub weight_decay: f32,
     /// Steps in which the learning rate rises.
@@ -155,6 +159,7 @@ impl TrainOptions {
             objective,
             contrastive_loss: self.contrastive_loss.unwrap_or(ContrastiveLoss::Supervised),
             temperature: self.temperature.unwrap_or(0.1),
+            optimizer: self.optimizer.unwrap_or(OptimizerOption::Adamw),
             weight_decay: self.weight_decay.unwrap_or(0.0),
             warmup_steps: (self.warmup_ratio.unwrap_or(0.06) * steps as f32).round() as usize,
             schedule: self.schedule.unwrap_or(Schedule::Linear),

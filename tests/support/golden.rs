@@ -5,7 +5,7 @@ use ia3_web::adapter::{Layout, TaskType};
 use ia3_web::backend::{Backend, TrainState};
 use ia3_web::models::Output;
 use ia3_web::ops::PairLossKind;
-use ia3_web::train::{AdamW, forward_plan, training_plan};
+use ia3_web::train::{AdamW, Optimizer, forward_plan, training_plan};
 
 /// Relative to the largest element of each tensor.
 pub const TOLERANCE: f32 = 1e-4;
@@ -57,11 +57,11 @@ impl Bench {
         let parameters = layout.pack(&adapter);
         let zeros = vec![0.0; parameters.len()];
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
-        let mut training = self.backend.begin_training(&state).await.unwrap();
+        let mut training = self.backend.begin_training(&state, &settings.into()).await.unwrap();
         let mut program = self.backend.compile_training(plan, &training).await.unwrap();
         let mut found = Vec::new();
         for step in 1..=steps {
-            let settings = AdamW { step, ..settings };
+            let settings = Optimizer::AdamW(AdamW { step, ..settings });
             let batches = [inputs.clone()];
             self.backend.train_step(&mut training, &mut program, &batches, &settings).await.unwrap();
             let result = self.backend.completed(&mut training, 0).await.unwrap().remove(0);
