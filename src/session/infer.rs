@@ -201,7 +201,7 @@ impl Session {
             let targets: Vec<&Target> = chunk.iter().filter_map(|at| targets.get(*at)).collect();
             // Each compared token then weighs one.
             let weight = targets.iter().map(|target| target.compared()).sum::<usize>() as f32 / chunk.len() as f32;
-            let batch = Batch { rows, slots, targets, weight };
+            let batch = Batch { rows, slots, targets, weight, ..Batch::default() };
             let backend = self.backend.as_mut().expect("a loaded session has a device");
             let longest = batch.longest();
             let length = bucket(longest, self.model.common().longest, backend.kind());

@@ -330,9 +330,9 @@ fn batch<'a>(examples: &'a Examples, sampler: &mut Sampler, settings: &Settings)
     let picked = sampler.batch(settings.batch_size);
     Batch {
         rows: picked.iter().map(|at| &examples.texts[*at]).collect(),
-        slots: Vec::new(),
         targets: picked.iter().map(|at| &examples.targets[*at]).collect(),
         weight: 1.0 / (settings.batch_size * settings.gradient_accumulation) as f32,
+        ..Batch::default()
     }
 }
 

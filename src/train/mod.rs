@@ -8,6 +8,7 @@ mod optimizer;
 mod options;
 mod plans;
 mod prototype;
+mod ranked;
 mod sampler;
 mod schedule;
 
@@ -19,4 +20,5 @@ pub use optimizer::Optimizer;
 pub use options::{ContrastiveLoss, Objective, OptimizerOption, Schedule, Settings, TrainOptions};
 pub use plans::{forward_plan, training_plan};
 pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};
+pub use ranked::Ranked;
 pub use sampler::Sampler;
