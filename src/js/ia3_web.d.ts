@@ -4,6 +4,7 @@
 import type {
   AdapterFiles,
   AdapterOptions,
+  Choice,
   Classification,
   CombineOptions,
   Continuation,
@@ -18,6 +19,7 @@ import type {
   Objective,
   Pooling,
   Question,
+  Ranking,
   Scored,
   StepEvent,
   Tagging,
@@ -72,6 +74,7 @@ export class Session {
   trainableParameters(name: string): TrainableParameters;
   classify(inputs: TextInput[], adapter: AdapterSelection, options: PassOptions): Promise<Classification[]>;
   tag(texts: string[][], adapter: AdapterSelection, options: PassOptions): Promise<Tagging[]>;
+  choose(rows: Ranking[], adapter: AdapterSelection, options: PassOptions & { lengthNorm?: number }): Promise<Choice[]>;
   answer(questions: Question[], adapter: AdapterSelection, options: PassOptions): Promise<Answer[]>;
   score(rows: Continuation[], adapter: AdapterSelection, options: PassOptions): Promise<Scored[]>;
   embed(

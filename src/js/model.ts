@@ -7,10 +7,10 @@ import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
 import { estimate } from "./estimate.js";
 import { Host } from "./host.js";
-import { activeNames, continuationList, exampleList, questionList, selection, textInputs, wordLists } from "./inputs.js";
+import { activeNames, continuationList, exampleList, questionList, rankingList, selection, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
 import { Mirror } from "./mirror.js";
-import { ADAPTER, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
+import { ADAPTER, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
 import type { AdapterRecord, LoadArgs, Protocol } from "./protocol.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
@@ -22,6 +22,8 @@ import type {
   AdapterFiles,
   AdapterOptions,
   AdapterSource,
+  Choice,
+  ChooseOptions,
   Classification,
   CombineOptions,
   Continuation,
@@ -41,6 +43,7 @@ import type {
   PlanOptions,
   Pooling,
   Question,
+  Ranking,
   RunOptions,
   Scored,
   Tagging,
@@ -194,6 +197,11 @@ export class Model {
     return this.#pass("answer", questionList("answer", questions), options);
   }
 
+  /** The most probable choice for each input by its length-normalised score, for `text-generation` and `text2text-generation`. */
+  async choose(rows: Ranking | readonly Ranking[], options?: ChooseOptions): Promise<Choice[]> {
+    return this.#pass("choose", rankingList("choose", rows), options);
+  }
+
   /** How probable each continuation is, token by token, for `text-generation` and `text2text-generation`. */
   async score(rows: Continuation | readonly Continuation[], options?: RunOptions): Promise<Scored[]> {
     return this.#pass("score", continuationList("score", rows), options);
@@ -273,12 +281,12 @@ export class Model {
     throw fromErrorData({ ...error, details: { ...error.details, result } });
   }
 
-  async #pass<V extends "classify" | "tag" | "answer" | "score" | "embed" | "evaluate">(
+  async #pass<V extends "classify" | "tag" | "answer" | "score" | "choose" | "embed" | "evaluate">(
     verb: V,
     inputs: Protocol[V]["args"]["inputs"],
-    options: RunOptions | undefined,
+    options: ChooseOptions | undefined,
   ): Promise<Protocol[V]["result"]> {
-    const { adapter, signal, ...limits } = checked(verb, options, RUN);
+    const { adapter, signal, ...limits } = verb === "choose" ? checked(verb, options, CHOOSE) : checked<RunOptions>(verb, options, RUN);
     signal?.throwIfAborted();
     const args = { inputs, adapter: selection(verb, adapter, this.#active, inputs.length), options: limits };
     return abortable(this.#host.ask(verb, args as Protocol[V]["args"], { signal }), signal);

@@ -117,6 +117,9 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
+        if !examples.ranked.is_empty() {
+            return self.rank_metrics(&examples.ranked, selection, options).await;
+        }
         if self.options.task.is_language() {
             return self.language_metrics(examples, selection, options).await;
         }

@@ -9,7 +9,9 @@ mod matmul;
 mod merge;
 mod profile;
 mod programs;
+mod rank;
 mod run;
+mod template;
 mod tokens;
 mod train;
 
@@ -20,7 +22,9 @@ pub use language::{Continuation, Scored};
 pub use load::{Estimate, estimate};
 pub use matmul::Matmul;
 pub use profile::StepTime;
+pub use rank::{Choice, ChooseOptions, Ranking};
 pub use run::{EndReason, TrainEvent, TrainResult};
+pub use template::Template;
 pub use tokens::{SpanAnswer, Tagging};
 
 use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, TaskType};

@@ -17,7 +17,9 @@ pub use adamw::AdamW;
 pub use batch::{Batch, Encoded, Target, bucket};
 pub use metrics::{Metrics, argmax, best_span, softmax};
 pub use optimizer::Optimizer;
-pub use options::{ContrastiveLoss, Objective, OptimizerOption, Schedule, Settings, TrainOptions};
+pub use options::{
+    ContrastiveLoss, LossVariant, LossWeights, Objective, OptimizerOption, Preset, Schedule, Settings, TrainOptions,
+};
 pub use plans::{forward_plan, training_plan};
 pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};
 pub use ranked::Ranked;

@@ -8,7 +8,8 @@ mod profile;
 
 use crate::models::BatchShape;
 use crate::session::{
-    Continuation, EndReason, Example, Pooling, Question, Selection, Session, SessionOptions, Task, Text, TrainEvent,
+    Continuation, EndReason, Example, Pooling, Question, Ranking, Selection, Session, SessionOptions, Task, Text,
+    TrainEvent,
 };
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
 use error::{bad_option, to_error};
@@ -158,6 +159,13 @@ impl WebSession {
         let rows: Vec<Continuation> = from_js("inputs", rows)?;
         let adapter = from_js("adapter", adapter)?;
         to_js(&self.session.score(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// The most probable of some choices.
+    pub async fn choose(&mut self, rows: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let rows: Vec<Ranking> = from_js("inputs", rows)?;
+        let adapter = from_js("adapter", adapter)?;
+        to_js(&self.session.choose(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
     }
 
     /// The parts of texts that answer questions.

@@ -95,6 +95,10 @@ export class FakeSession {
     return this.#slow("classify", [inputs, adapter, options], () =>
       inputs.map(({ text }, row) => ({ label: used[row] || "base", score: 1, scores: { [text]: 1 }, truncated: text.length > 20 })));
   }
+  choose(rows, adapter, options) {
+    return this.#slow("choose", [rows, adapter, options], () =>
+      rows.map(({ choices, template }) => ({ choice: (choices ?? Object.keys(template.choices))[0], scores: {}, truncated: false })));
+  }
   embed(inputs, adapter, options) {
     return this.#slow("embed", [inputs, adapter, options], () => ({
       embeddings: Float32Array.from(inputs.flatMap(({ text }) => [text.length, -text.length])),
