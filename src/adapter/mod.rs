@@ -12,6 +12,7 @@ pub mod defaults;
 mod folder;
 pub mod head;
 mod keys;
+mod layers;
 pub mod layout;
 pub mod merge;
 mod normal;

@@ -22,6 +22,9 @@ export const number = expect("a finite number", Number.isFinite);
 /** A whole number from 0. */
 export const count = expect("a whole number, 0 or more", isCount);
 
+/** A list of whole numbers from 0. */
+export const counts = expect("a list of whole numbers, 0 or more", (value) => Array.isArray(value) && value.every(isCount));
+
 /** A whole number from 1. */
 export const positive = expect("a whole number, 1 or more", (value) => isCount(value) && value > 0);
 

@@ -3,6 +3,7 @@
 import {
   callback,
   count,
+  counts,
   either,
   flag,
   list,
@@ -67,6 +68,7 @@ export const ADAPTER = {
   targetModules: modules,
   feedforwardModules: modules,
   excludeModules: modules,
+  layers: counts,
   modulesToSave: strings,
   initIa3Weights: flag,
   seed: count,

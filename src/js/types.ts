@@ -148,6 +148,8 @@ export interface AdapterOptions {
   feedforwardModules?: string | readonly string[];
   /** Modules that get none although `targetModules` names them. */
   excludeModules?: string | readonly string[];
+  /** Only targets in these layers, counted from 0. Saved as a regular expression, which PEFT loads. */
+  layers?: readonly number[];
   /** Modules trained and saved whole beside the vectors (the head with `pooling: "pooler"`). */
   modulesToSave?: readonly string[];
   /** `true` (default): vectors of ones, so that a fresh adapter changes nothing; `false`: random normal. */

@@ -20,6 +20,8 @@ pub struct AdapterOptions {
     pub feedforward_modules: Option<TargetOption>,
     /// Modules to leave out.
     pub exclude_modules: Option<TargetOption>,
+    /// Only targets in these layers, counted from 0.
+    pub layers: Option<Vec<usize>>,
     /// Modules trained whole beside the vectors. Only the classification head can be.
     pub modules_to_save: Option<Vec<String>>,
     /// Start from ones (the default), or from N(0, 1) to make an adapter that shows in tests.
@@ -99,6 +101,9 @@ impl Session {
             init_ia3_weights: options.init_ia3_weights.unwrap_or(true),
             ..self.targets(&options)?
         };
+        if let Some(layers) = &options.layers {
+            self.base.restrict(&mut config, layers)?;
+        }
         let places = self.base.settle(&mut config)?;
         let fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
         let fresh = self.with_model_head(fresh);

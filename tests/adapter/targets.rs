@@ -146,3 +146,25 @@ fn the_papers_targets_leave_out_the_output_of_attention() {
     assert!(modules.iter().all(|module| !module.contains("attention.output")), "{modules:?}");
     assert!(ia3_web::models::supported().iter().all(|model_type| AdapterConfig::paper(model_type).is_some()));
 }
+
+#[test]
+fn some_layers_are_a_pattern_that_means_the_same_to_peft() {
+    let base = base(Pooling::Pooler);
+    for targets in [None, list(&["query", "output.dense"]), pattern(r".*\.(key|value)"), pattern("all-linear")] {
+        let feedforward = targets.as_ref().map(|_| Targets::List(vec!["output.dense".into()]));
+        let mut config =
+            AdapterConfig { target_modules: targets, feedforward_modules: feedforward, ..Default::default() };
+        let all = base.settle(&mut config.clone()).unwrap();
+        let module = |index: &usize| base.sites[*index].module.as_str();
+        let expected: Vec<_> = all.into_iter().filter(|(index, _)| module(index).contains("layer.1.")).collect();
+        base.restrict(&mut config, &[1]).unwrap();
+        assert_eq!(base.settle(&mut config).unwrap(), expected);
+    }
+    let mut config = AdapterConfig::default();
+    for layers in [&[][..], &[2]] {
+        assert_eq!(base.restrict(&mut config, layers).unwrap_err().code(), "bad-option");
+    }
+    base.restrict(&mut config, &[0, 1]).unwrap();
+    let expected = pattern(r"(?=(?:.*\.)?layer\.(?:0|1)\.)(?:(?:.*\.)?(?:key|value|output\.dense))");
+    assert_eq!(config.target_modules, expected);
+}

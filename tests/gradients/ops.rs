@@ -245,9 +245,6 @@ fn attend_shared(op: Attention, q: &Tensor, kv: &Tensor, bias: Option<&Tensor>, 
     if let Some(bias) = bias {
         scores = scores.broadcast_add(&bias.unsqueeze(0)?)?;
     }
-    if let Some(cap) = op.cap {
-        scores = ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?;
-    }
     let hidden = |at: usize| {
         let (query, key) = (at / count, at % count);
         let seen = !op.causal || (key <= query && op.window.is_none_or(|window| query < key + window));
@@ -265,7 +262,7 @@ fn attention_of_every_form() {
     let shared = Attention { key_heads: 2, ..full };
     let causal = Attention { causal: true, ..shared };
     let window = Attention { window: Some(2), ..causal };
-    for op in [shared, causal, window, Attention { cap: Some(0.7), ..window }, Attention { biased: true, ..causal }] {
+    for op in [shared, causal, window, Attention { biased: true, ..causal }] {
         let (batch, length, queries) = (2, 5, 12);
         let mut case = Case::new(&[&[batch * length, queries + 12]]);
         let (mask, _) = case.floats("mask", &[batch, length], &[1.0; 10]);

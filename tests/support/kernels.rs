@@ -264,14 +264,14 @@ pub fn attention() -> Vec<Case> {
     let plain = HEADS
         .into_iter()
         .flat_map(|(batch, length, heads, head)| attend(Attention::full(heads, heads * head), batch, length, length));
-    // Shared heads of keys, causal, windows, caps, biases, queries and keys apart: alone and together, in both kernels.
+    // Shared heads of keys, causal, windows, biases, queries and keys apart: alone and together, in both kernels.
     let others = [(2, 9, 4, 8), (1, 70, 6, 12), (2, 11, 4, 5)].into_iter().flat_map(|(batch, length, heads, head)| {
         let full = Attention::full(heads, heads * head);
         let shared = Attention { key_heads: 2, causal: true, ..full };
         let window = Attention { window: Some(4), ..shared };
-        let cap = Attention { cap: Some(2.0), key_heads: 1, ..window };
+        let one = Attention { key_heads: 1, ..window };
         let biased = Attention { biased: true, ..full };
-        let own = [shared, window, cap, biased, Attention { causal: true, ..biased }];
+        let own = [shared, window, one, biased, Attention { causal: true, ..biased }];
         let own = own.into_iter().flat_map(move |op| attend(op, batch, length, length));
         let apart = Attention { apart: true, ..full };
         own.chain(attend(apart, batch, length, length + 6)).chain(attend(
