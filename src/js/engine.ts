@@ -28,9 +28,9 @@ export class Engine {
   readonly #verbs: Handlers = {
     load: (args, call) => this.#turns.take(() => this.#load(args, call)),
     estimate: (args, call) => measure(args, this.#runtime, call.signal),
-    addAdapter: ({ name, options }) =>
+    addAdapter: ({ name, options, from }) =>
       this.#use((session) => {
-        session.addAdapter(name, options);
+        session.addAdapter(name, options, from);
         return recordOf(session, name);
       }),
     loadAdapter: ({ name, files }) =>

@@ -64,7 +64,8 @@ export class Session {
   feedWeights(chunk: Uint8Array): void;
   finishWeights(): Promise<void>;
   warmUp(batchSize: number, maxLength: number): Promise<void>;
-  addAdapter(name: string, options: AdapterOptions): void;
+  /** `from` is the name of an adapter, or files. */
+  addAdapter(name: string, options: Omit<AdapterOptions, "from">, from: string | AdapterFiles | undefined): void;
   deleteAdapter(name: string): void;
   /** Returns warnings. */
   loadAdapter(name: string, files: AdapterFiles): string[];

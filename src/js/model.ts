@@ -128,8 +128,12 @@ export class Model {
   /** Adds an adapter that changes nothing until it is trained. The first adapter of a model becomes the active one, as in PEFT. */
   async addAdapter(name: string, options?: AdapterOptions): Promise<void> {
     checkName("addAdapter", name);
-    const given = checked("addAdapter", options, ADAPTER);
-    this.#keep(name, await this.#host.ask("addAdapter", { name, options: given }), given);
+    const { from, ...given } = checked("addAdapter", options, ADAPTER);
+    if (typeof from === "string") this.#mirror.require([from]);
+    const start = from === undefined || typeof from === "string" ? from : await adapterFiles(from, { fetch: (url, init) => fetch(url, init) });
+    const record = await this.#host.ask("addAdapter", { name, options: given, from: start });
+    // An engine that is restarted has no use for the name of what this started from: that may have gone.
+    this.#keep(name, record, from === undefined ? given : undefined);
   }
 
   /** Loads a saved adapter, from this package or from PEFT. The first adapter of a model becomes the active one. */

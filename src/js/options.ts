@@ -5,6 +5,7 @@ import {
   count,
   counts,
   either,
+  files,
   flag,
   list,
   modules,
@@ -72,6 +73,7 @@ export const ADAPTER = {
   modulesToSave: strings,
   initIa3Weights: flag,
   seed: count,
+  from: either(text, files),
 } satisfies Checks<AdapterOptions>;
 
 /** Of `model.loadAdapter`. */

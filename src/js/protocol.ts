@@ -97,7 +97,7 @@ interface Pass<Row, Options = PassOptions> {
 export interface Protocol {
   load: Verb<LoadArgs, void, ProgressEvent>;
   estimate: Verb<EstimateArgs, { downloadBytes: number; memoryBytes: number }>;
-  addAdapter: Verb<{ name: string; options: AdapterOptions }, AdapterRecord>;
+  addAdapter: Verb<{ name: string; options: Omit<AdapterOptions, "from">; from?: string | AdapterFiles | undefined }, AdapterRecord>;
   loadAdapter: Verb<{ name: string; files: AdapterFiles }, { record: AdapterRecord; warnings: string[] }>;
   combineAdapters: Verb<{ name: string; sources: string[]; options: CombineOptions }, AdapterRecord>;
   deleteAdapter: Verb<{ name: string }, void>;

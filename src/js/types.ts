@@ -156,6 +156,11 @@ export interface AdapterOptions {
   initIa3Weights?: boolean;
   /** Seed of random vectors. Default 0. */
   seed?: number;
+  /**
+   * Starts from the vectors of another adapter: one of the model, by name, or a saved one, by its files or a zip of them. It has the same
+   * targets unless `targetModules` and the like say otherwise; vectors that the other lacks start as they would without it.
+   */
+  from?: string | LocalFiles | Blob | Uint8Array;
 }
 
 /** Options of `model.loadAdapter`, for a source that has to be fetched. */

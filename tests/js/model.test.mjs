@@ -373,3 +373,15 @@ test("rows without choices, answers or whole templates are refused by name", asy
   await refused(model.train("a", [{ input: "a", choices: ["b", "c"] }]), "answer");
   await refused(model.train("a", [{ text: "a", label: "b", templates: {} }]), "templates");
 });
+
+test("an adapter starts from another by name or by files, and is restored by its own", async (t) => {
+  const { model, sessions } = await load(t);
+  const files = { "adapter_config.json": new Uint8Array(1), "adapter_model.safetensors": new Uint8Array(2) };
+  await model.addAdapter("one");
+  await model.addAdapter("two", { from: "one" });
+  await model.addAdapter("three", { from: files, seed: 1 });
+  const started = sessions[0].calls.filter(([name]) => name === "addAdapter").map(([, , options, from]) => [options, from]);
+  assert.deepEqual(started, [[{}, undefined], [{}, "one"], [{ seed: 1 }, files]]);
+  await assert.rejects(model.addAdapter("four", { from: "none" }), { code: "unknown-adapter" });
+  await assert.rejects(model.addAdapter("four", { from: 1 }), { code: "bad-option" });
+});

@@ -63,8 +63,8 @@ export class FakeSession {
   warmUp(batchSize, maxLength) {
     return this.#slow("warmUp", [batchSize, maxLength], () => undefined);
   }
-  addAdapter(name, options) {
-    this.#enter("addAdapter", name, options);
+  addAdapter(name, options, from) {
+    this.#enter("addAdapter", name, options, ...(from === undefined ? [] : [from]));
     this.#new(name, "fresh");
   }
   loadAdapter(name, files) {
