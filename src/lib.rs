@@ -5,7 +5,7 @@
 //!           (safetensors,   (written   (static,   (more        (order,   (CPU through candle |
 //!            config,         once per   append-    graph)       slots)    GPU through WebGPU)
 //!            tokenizer)      family)    only)
-//! adapter = { Hugging Face module name -> vector }, packed in one row of one table, applied at one place: `models::Builder::linear`
+//! adapter = { Hugging Face module name -> vector }, packed in one row of one table, applied at one place: `models::Builder::project`
 //! ```
 //!
 //! A model file writes its forward graph; [`autodiff`] appends the backward pass, only along paths that lead to something

@@ -5,7 +5,7 @@ use crate::checkpoint::HostTensor;
 use crate::error::{Error, Result};
 use crate::graph::{Dtype, Id, Leaf, Value};
 use crate::plan::{Home, Plan, Step};
-use crate::train::AdamW;
+use crate::train::Optimizer;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 
@@ -141,20 +141,20 @@ impl CpuTraining {
     }
 
     /// One optimiser step over the sum of the micro-batches' gradients.
-    pub fn step(&mut self, cpu: &Cpu, plan: &Plan, batches: &[Inputs], settings: &AdamW) -> Result<()> {
+    pub fn step(&mut self, cpu: &Cpu, plan: &Plan, batches: &[Inputs], settings: &Optimizer) -> Result<()> {
         let mut sum = vec![0.0; self.state.parameters.len() + 1];
         for inputs in batches {
             let gradients = cpu.run(plan, inputs, &self.state.parameters, compute)?.gradients;
             sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += g);
         }
         let loss = sum.pop().expect("the loss is the last element");
-        let grad_norm = AdamW::norm(&sum);
+        let grad_norm = Optimizer::norm(&sum);
         if loss.is_finite() && grad_norm.is_finite() {
             let TrainState { parameters, first, second, .. } = &mut self.state;
             settings.update(parameters, first, second, &sum, grad_norm);
-            self.state.step = settings.step;
+            self.state.step = settings.step();
         }
-        self.finished.push(StepResult { step: settings.step, loss, grad_norm, state: self.state.clone() });
+        self.finished.push(StepResult { step: settings.step(), loss, grad_norm, state: self.state.clone() });
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crate::checkpoint::HostTensor;
 use crate::error::Result;
 use crate::kernel::AdapterKind;
 use crate::plan::Plan;
-use crate::train::AdamW;
+use crate::train::Optimizer;
 
 /// Part of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +35,9 @@ pub type Progress<'a> = &'a dyn Fn(usize, usize);
 pub struct TrainState {
     /// The table row being trained, `(P)`.
     pub parameters: Vec<f32>,
-    /// First moments, `(P)`.
+    /// First moments, `(P)`; Adafactor's of rows.
     pub first: Vec<f32>,
-    /// Second moments, `(P)`.
+    /// Second moments, `(P)`; Adafactor's of columns.
     pub second: Vec<f32>,
     /// Optimiser steps done.
     pub step: usize,
@@ -149,11 +149,11 @@ impl Backend {
         }
     }
 
-    /// Starts a training run from `state`, or goes on with one.
-    pub async fn begin_training(&mut self, state: &TrainState) -> Result<Training> {
+    /// Starts a training run from `state`, or goes on with one. `settings` are those of any step: they tell the optimiser.
+    pub async fn begin_training(&mut self, state: &TrainState, settings: &Optimizer) -> Result<Training> {
         Ok(match self {
             Backend::Cpu(_) => Training::Cpu(cpu::CpuTraining::new(state)),
-            Backend::Gpu(gpu) => Training::Gpu(Box::new(gpu.begin_training(state).await?)),
+            Backend::Gpu(gpu) => Training::Gpu(Box::new(gpu.begin_training(state, settings).await?)),
         })
     }
 
@@ -163,7 +163,7 @@ impl Backend {
         training: &mut Training,
         program: &mut Program,
         batches: &[Inputs],
-        settings: &AdamW,
+        settings: &Optimizer,
     ) -> Result<()> {
         match (self, training, program) {
             (Backend::Cpu(cpu), Training::Cpu(training), Program::Cpu(plan)) => {

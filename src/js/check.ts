@@ -43,6 +43,9 @@ export const callback = expect("a function", (value) => typeof value === "functi
 /** An `AbortSignal`. */
 export const signal = expect("an AbortSignal", (value) => value instanceof AbortSignal);
 
+/** Files, whole or by name; what they hold is checked elsewhere. */
+export const files = expect("files", (value) => typeof value === "object" && value !== null);
+
 /** A list; what it holds is checked elsewhere. */
 export const list = expect("a list", Array.isArray);
 

@@ -28,9 +28,9 @@ export class Engine {
   readonly #verbs: Handlers = {
     load: (args, call) => this.#turns.take(() => this.#load(args, call)),
     estimate: (args, call) => measure(args, this.#runtime, call.signal),
-    addAdapter: ({ name, options }) =>
+    addAdapter: ({ name, options, from }) =>
       this.#use((session) => {
-        session.addAdapter(name, options);
+        session.addAdapter(name, options, from);
         return recordOf(session, name);
       }),
     loadAdapter: ({ name, files }) =>
@@ -50,6 +50,7 @@ export class Engine {
     tag: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.tag(rows, adapter, args.options)),
     answer: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.answer(rows, adapter, args.options)),
     score: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.score(rows, adapter, args.options)),
+    choose: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.choose(rows, adapter, args.options)),
     embed: (args, call) => this.#embed(args, call.signal),
     evaluate: ({ inputs, adapter, options }) => this.#onDevice((session) => session.evaluate(inputs, adapter, options)),
     beginMerge: ({ name, token }) => this.#use((session) => this.#beginMerge(session, name, token)),

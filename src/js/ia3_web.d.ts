@@ -4,6 +4,7 @@
 import type {
   AdapterFiles,
   AdapterOptions,
+  Choice,
   Classification,
   CombineOptions,
   Continuation,
@@ -18,6 +19,7 @@ import type {
   Objective,
   Pooling,
   Question,
+  Ranking,
   Scored,
   StepEvent,
   Tagging,
@@ -62,7 +64,8 @@ export class Session {
   feedWeights(chunk: Uint8Array): void;
   finishWeights(): Promise<void>;
   warmUp(batchSize: number, maxLength: number, progress: (done: number, total: number) => void): Promise<void>;
-  addAdapter(name: string, options: AdapterOptions): void;
+  /** `from` is the name of an adapter, or files. */
+  addAdapter(name: string, options: Omit<AdapterOptions, "from">, from: string | AdapterFiles | undefined): void;
   deleteAdapter(name: string): void;
   /** Returns warnings. */
   loadAdapter(name: string, files: AdapterFiles): string[];
@@ -72,6 +75,7 @@ export class Session {
   trainableParameters(name: string): TrainableParameters;
   classify(inputs: TextInput[], adapter: AdapterSelection, options: PassOptions): Promise<Classification[]>;
   tag(texts: string[][], adapter: AdapterSelection, options: PassOptions): Promise<Tagging[]>;
+  choose(rows: Ranking[], adapter: AdapterSelection, options: PassOptions & { lengthNorm?: number }): Promise<Choice[]>;
   answer(questions: Question[], adapter: AdapterSelection, options: PassOptions): Promise<Answer[]>;
   score(rows: Continuation[], adapter: AdapterSelection, options: PassOptions): Promise<Scored[]>;
   embed(

@@ -3,7 +3,7 @@
 import { bad, isRecord, printable } from "./check.js";
 import { Ia3Error } from "./errors.js";
 import type { AdapterSelection } from "./ia3_web.js";
-import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, CompletedExample, Continuation, Example, Inputs, PlainExample, Question, RewrittenExample, TaggedExample, Task, TextInput } from "./types.js";
+import type { ActiveAdapter, AdapterChoice, AnsweredExample, AnyExample, CompletedExample, Continuation, Example, Inputs, PlainExample, PromptedExample, PromptTemplate, Question, RankedExample, Ranking, RewrittenExample, TaggedExample, Task, TextInput } from "./types.js";
 
 /** Texts and pairs as a list of objects with nothing else in them. */
 export function textInputs(where: string, inputs: Inputs): TextInput[] {
@@ -28,8 +28,8 @@ const SHAPES: Record<Task, string> = {
   "feature-extraction": "{text, label}",
   "token-classification": "{words, labels}",
   "question-answering": "{question, context, answer}",
-  "text-generation": "{prompt, completion} or {text}",
-  "text2text-generation": "{input, output}",
+  "text-generation": "{prompt, completion}, {text}, {input, choices, answer} or {text, label, templates}",
+  "text2text-generation": "{input, output}, {input, choices, answer} or {text, label, templates}",
 };
 
 const READERS: Record<Task, (where: string, example: unknown, index: number) => AnyExample> = {
@@ -70,8 +70,10 @@ function answered(where: string, example: unknown, index: number): AnsweredExamp
   return { ...asked, answer, answerStart: answerStart as number };
 }
 
-function completed(where: string, example: unknown, index: number): CompletedExample | PlainExample {
+function completed(where: string, example: unknown, index: number): CompletedExample | PlainExample | RankedExample | PromptedExample {
   if (!isRecord(example)) throw bad(where, `input ${index} must be ${SHAPES["text-generation"]}, and is ${printable(example)}`, { index });
+  const choosing = chosen(where, example, index);
+  if (choosing) return choosing;
   const { prompt, completion, text } = example;
   if (typeof text === "string" && prompt === undefined && completion === undefined) return { text };
   if (typeof prompt !== "string") throw wrongField(where, index, "prompt", prompt);
@@ -79,12 +81,50 @@ function completed(where: string, example: unknown, index: number): CompletedExa
   return { prompt, completion };
 }
 
-function rewritten(where: string, example: unknown, index: number): RewrittenExample {
-  if (!isRecord(example)) throw bad(where, `input ${index} must be {input, output}, and is ${printable(example)}`, { index });
+function rewritten(where: string, example: unknown, index: number): RewrittenExample | RankedExample | PromptedExample {
+  if (!isRecord(example)) throw bad(where, `input ${index} must be ${SHAPES["text2text-generation"]}, and is ${printable(example)}`, { index });
+  const choosing = chosen(where, example, index);
+  if (choosing) return choosing;
   const { input, output } = example;
   if (typeof input !== "string") throw wrongField(where, index, "input", input);
   if (typeof output !== "string") throw wrongField(where, index, "output", output);
   return { input, output };
+}
+
+/** An example whose choices are ranked, if it is one. */
+function chosen(where: string, example: Record<string, unknown>, index: number): RankedExample | PromptedExample | undefined {
+  const { templates, choices, answer } = example;
+  if (templates !== undefined) {
+    if (!Array.isArray(templates)) throw bad(where, `templates of input ${index} must be a list, and is ${printable(templates)}`, { index, field: "templates" });
+    return { ...labelled(where, example, index), templates: templates.map((found: unknown) => template(where, index, found)) };
+  }
+  if (choices === undefined) return undefined;
+  if (typeof answer !== "string") throw wrongField(where, index, "answer", answer);
+  return { ...given(where, example, index), answer };
+}
+
+/** Inputs with choices, and texts in templates. */
+export function rankingList(where: string, rows: Ranking | readonly Ranking[]): Ranking[] {
+  const items = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
+  return items.map((item, index) => {
+    if (!isRecord(item)) throw bad(where, `input ${index} must be {input, choices} or {text, template}, and is ${printable(item)}`, { index });
+    if (item["template"] === undefined) return given(where, item, index);
+    return { ...textInput(where, item, index), template: template(where, index, item["template"]) };
+  });
+}
+
+function given(where: string, item: Record<string, unknown>, index: number): { input: string; choices: string[] } {
+  const { input } = item;
+  if (typeof input !== "string") throw wrongField(where, index, "input", input);
+  return { input, choices: stringList(where, index, "choices", item["choices"]) };
+}
+
+function template(where: string, index: number, found: unknown): PromptTemplate {
+  if (isRecord(found) && typeof found["prompt"] === "string" && isRecord(found["choices"])) {
+    const choices = found["choices"];
+    if (Object.values(choices).every((choice) => typeof choice === "string")) return { prompt: found["prompt"], choices: { ...(choices as Record<string, string>) } };
+  }
+  throw bad(where, `a template of input ${index} must be {prompt, choices}, the choices strings by label`, { index, field: "template" });
 }
 
 /** Texts and what might follow them. */

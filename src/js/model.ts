@@ -7,10 +7,10 @@ import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
 import { estimate } from "./estimate.js";
 import { Host } from "./host.js";
-import { activeNames, continuationList, exampleList, questionList, selection, textInputs, wordLists } from "./inputs.js";
+import { activeNames, continuationList, exampleList, questionList, rankingList, selection, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
 import { Mirror } from "./mirror.js";
-import { ADAPTER, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
+import { ADAPTER, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
 import type { AdapterRecord, LoadArgs, Protocol } from "./protocol.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
@@ -22,6 +22,8 @@ import type {
   AdapterFiles,
   AdapterOptions,
   AdapterSource,
+  Choice,
+  ChooseOptions,
   Classification,
   CombineOptions,
   Continuation,
@@ -41,6 +43,7 @@ import type {
   PlanOptions,
   Pooling,
   Question,
+  Ranking,
   RunOptions,
   Scored,
   Tagging,
@@ -125,8 +128,12 @@ export class Model {
   /** Adds an adapter that changes nothing until it is trained. The first adapter of a model becomes the active one, as in PEFT. */
   async addAdapter(name: string, options?: AdapterOptions): Promise<void> {
     checkName("addAdapter", name);
-    const given = checked("addAdapter", options, ADAPTER);
-    this.#keep(name, await this.#host.ask("addAdapter", { name, options: given }), given);
+    const { from, ...given } = checked("addAdapter", options, ADAPTER);
+    if (typeof from === "string") this.#mirror.require([from]);
+    const start = from === undefined || typeof from === "string" ? from : await adapterFiles(from, { fetch: (url, init) => fetch(url, init) });
+    const record = await this.#host.ask("addAdapter", { name, options: given, from: start });
+    // An engine that is restarted has no use for the name of what this started from: that may have gone.
+    this.#keep(name, record, from === undefined ? given : undefined);
   }
 
   /** Loads a saved adapter, from this package or from PEFT. The first adapter of a model becomes the active one. */
@@ -192,6 +199,11 @@ export class Model {
   /** The part of each context that answers its question, for `question-answering`. */
   async answer(questions: Question | readonly Question[], options?: RunOptions): Promise<Answer[]> {
     return this.#pass("answer", questionList("answer", questions), options);
+  }
+
+  /** The most probable choice for each input by its length-normalised score, for `text-generation` and `text2text-generation`. */
+  async choose(rows: Ranking | readonly Ranking[], options?: ChooseOptions): Promise<Choice[]> {
+    return this.#pass("choose", rankingList("choose", rows), options);
   }
 
   /** How probable each continuation is, token by token, for `text-generation` and `text2text-generation`. */
@@ -273,12 +285,12 @@ export class Model {
     throw fromErrorData({ ...error, details: { ...error.details, result } });
   }
 
-  async #pass<V extends "classify" | "tag" | "answer" | "score" | "embed" | "evaluate">(
+  async #pass<V extends "classify" | "tag" | "answer" | "score" | "choose" | "embed" | "evaluate">(
     verb: V,
     inputs: Protocol[V]["args"]["inputs"],
-    options: RunOptions | undefined,
+    options: ChooseOptions | undefined,
   ): Promise<Protocol[V]["result"]> {
-    const { adapter, signal, ...limits } = checked(verb, options, RUN);
+    const { adapter, signal, ...limits } = verb === "choose" ? checked(verb, options, CHOOSE) : checked<RunOptions>(verb, options, RUN);
     signal?.throwIfAborted();
     const args = { inputs, adapter: selection(verb, adapter, this.#active, inputs.length), options: limits };
     return abortable(this.#host.ask(verb, args as Protocol[V]["args"], { signal }), signal);

@@ -5,6 +5,7 @@ import {
   count,
   counts,
   either,
+  files,
   flag,
   list,
   modules,
@@ -21,6 +22,7 @@ import {
 } from "./check.js";
 import type {
   AdapterOptions,
+  ChooseOptions,
   CombineOptions,
   EngineOptions,
   EstimateOptions,
@@ -71,6 +73,7 @@ export const ADAPTER = {
   modulesToSave: strings,
   initIa3Weights: flag,
   seed: count,
+  from: either(text, files),
 } satisfies Checks<AdapterOptions>;
 
 /** Of `model.loadAdapter`. */
@@ -82,17 +85,23 @@ export const COMBINE = { weights: numbers, missing: oneOf("one", "zero") } satis
 /** Of `classify`, `tag`, `answer`, `score`, `embed` and `evaluate`; `adapter` depends on the inputs and is checked with them. */
 export const RUN = { adapter: () => undefined, batchSize: positive, maxLength: positive, signal } satisfies Checks<RunOptions>;
 
+/** Of `choose`. */
+export const CHOOSE = { ...RUN, lengthNorm: number } satisfies Checks<ChooseOptions>;
+
 /** Of `model.train`; `validation` is checked like the examples. */
 export const TRAIN = {
+  preset: oneOf("tFew"),
   steps: positive,
   epochs: number,
   batchSize: positive,
   learningRate: number,
   headLearningRate: number,
-  objective: oneOf("cross-entropy", "contrastive"),
+  objective: oneOf("cross-entropy", "contrastive", "t-few"),
   contrastiveLoss: oneOf("cosine", "supervised"),
   temperature: number,
-  optimizer: oneOf("adamw"),
+  lossWeights: object({ languageModel: number, unlikelihood: number, lengthNormalized: number }),
+  lossVariant: oneOf("paper", "code"),
+  optimizer: oneOf("adamw", "adafactor"),
   weightDecay: number,
   warmupRatio: number,
   schedule: oneOf("linear", "cosine", "constant"),

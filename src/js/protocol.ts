@@ -4,6 +4,7 @@ import type { AdapterSelection, PassOptions } from "./ia3_web.js";
 import type {
   AdapterFiles,
   AdapterOptions,
+  Choice,
   Classification,
   CombineOptions,
   Continuation,
@@ -16,6 +17,7 @@ import type {
   Pooling,
   ProgressEvent,
   Question,
+  Ranking,
   Scored,
   Tagging,
   Task,
@@ -85,17 +87,17 @@ interface Verb<Args, Result, Event = never> {
   event: Event;
 }
 
-interface Pass<Row> {
+interface Pass<Row, Options = PassOptions> {
   inputs: Row[];
   adapter: AdapterSelection;
-  options: PassOptions;
+  options: Options;
 }
 
 /** Every verb of an engine. */
 export interface Protocol {
   load: Verb<LoadArgs, void, ProgressEvent>;
   estimate: Verb<EstimateArgs, { downloadBytes: number; memoryBytes: number }>;
-  addAdapter: Verb<{ name: string; options: AdapterOptions }, AdapterRecord>;
+  addAdapter: Verb<{ name: string; options: Omit<AdapterOptions, "from">; from?: string | AdapterFiles | undefined }, AdapterRecord>;
   loadAdapter: Verb<{ name: string; files: AdapterFiles }, { record: AdapterRecord; warnings: string[] }>;
   combineAdapters: Verb<{ name: string; sources: string[]; options: CombineOptions }, AdapterRecord>;
   deleteAdapter: Verb<{ name: string }, void>;
@@ -104,6 +106,7 @@ export interface Protocol {
   tag: Verb<Pass<string[]>, Tagging[]>;
   answer: Verb<Pass<Question>, Answer[]>;
   score: Verb<Pass<Continuation>, Scored[]>;
+  choose: Verb<Pass<Ranking, PassOptions & { lengthNorm?: number }>, Choice[]>;
   embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
   evaluate: Verb<Pass<AnyExample>, Evaluation>;
   beginMerge: Verb<{ name: string; token: number }, { totalBytes: number }>;

@@ -3,7 +3,7 @@
 import type { AnyExample, Evaluation, Metrics } from "./types.js";
 
 /** What training minimises: see the README for when each is better. */
-export type Objective = "cross-entropy" | "contrastive";
+export type Objective = "cross-entropy" | "contrastive" | "t-few";
 
 /** How the learning rate runs after the warm-up: down to 0 along a line or half a cosine, or not at all. */
 export type Schedule = "linear" | "cosine" | "constant";
@@ -20,15 +20,27 @@ export interface TrainOptions {
   learningRate?: number;
   /** Peak learning rate of the head. */
   headLearningRate?: number;
-  /** Default: chosen by the number of classes and examples. */
+  /**
+   * `tFew`: T-Few's recipe where no other option says otherwise: its losses, Adafactor, 1000 steps of 8 examples at 3e-3 after 60 of warm-up,
+   * then straight down; gradients clipped to 1.
+   */
+  preset?: "tFew";
+  /** Default: chosen by the number of classes and examples; `t-few` for examples with choices. */
   objective?: Objective;
   /** With `objective: "contrastive"`: pairs against 1 or 0, or the supervised-contrastive form. Default `supervised`. */
   contrastiveLoss?: "cosine" | "supervised";
   /** Temperature of the supervised-contrastive loss. Default 0.1. */
   temperature?: number;
-  /** AdamW is the only one. */
-  optimizer?: "adamw";
-  /** AdamW's decoupled weight decay. */
+  /** With `objective: "t-few"`: how much each of the losses counts. Default 1 each. */
+  lossWeights?: { languageModel?: number; unlikelihood?: number; lengthNormalized?: number };
+  /**
+   * With `objective: "t-few"`: `paper` (default), the paper's formulas, means over examples; or `code`, those of r-three/t-few, where language
+   * model and unlikelihood loss are means over the tokens of a batch and 0.01 is added to 1 - p.
+   */
+  lossVariant?: "paper" | "code";
+  /** Default `adamw`. `adafactor` is what T-Few trains with: the learning rate is a share of each vector's size, and no step exceeds it. */
+  optimizer?: "adamw" | "adafactor";
+  /** Decoupled weight decay. */
   weightDecay?: number;
   /** Share of the steps over which the learning rate rises from 0, 0 to 1. */
   warmupRatio?: number;

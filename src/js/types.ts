@@ -156,6 +156,11 @@ export interface AdapterOptions {
   initIa3Weights?: boolean;
   /** Seed of random vectors. Default 0. */
   seed?: number;
+  /**
+   * Starts from the vectors of another adapter: one of the model, by name, or a saved one, by its files or a zip of them. It has the same
+   * targets unless `targetModules` and the like say otherwise; vectors that the other lacks start as they would without it.
+   */
+  from?: string | LocalFiles | Blob | Uint8Array;
 }
 
 /** Options of `model.loadAdapter`, for a source that has to be fetched. */
@@ -217,6 +222,33 @@ export interface RewrittenExample {
   output: string;
 }
 
+/** An input, the choices that might answer it and the one that does, for language models: trained with `objective: "t-few"`. */
+export interface RankedExample {
+  input: string;
+  /** Two at least. Tokenised by themselves: where a space belongs between input and choice, the choice begins with it. */
+  choices: readonly string[];
+  /** One of the choices. */
+  answer: string;
+}
+
+/** How a labelled text is put to a language model. */
+export interface PromptTemplate {
+  /** `{{text}}` and `{{textPair}}` stand for the text and the second text of a pair. */
+  prompt: string;
+  /** What may follow the prompt, by label: `{ spam: " yes", ham: " no" }`. */
+  choices: Readonly<Record<string, string>>;
+}
+
+/** A labelled text with templates that make an input and choices of it; each step of training draws one, evaluation takes the first. */
+export interface PromptedExample extends TextInput {
+  /** A label of every template. */
+  label: string;
+  templates: readonly PromptTemplate[];
+}
+
+/** An input and the choices that might answer it, or a text in a template whose labels are chosen from: for `choose`. */
+export type Ranking = { input: string; choices: readonly string[] } | (TextInput & { template: PromptTemplate });
+
 /** A text and what might follow it (or, of an encoder-decoder model, what it might become), for `score`. */
 export interface Continuation {
   /** May be empty. */
@@ -226,7 +258,7 @@ export interface Continuation {
 }
 
 /** An example of the model's task. */
-export type AnyExample = Example | TaggedExample | AnsweredExample | CompletedExample | PlainExample | RewrittenExample;
+export type AnyExample = Example | TaggedExample | AnsweredExample | CompletedExample | PlainExample | RewrittenExample | RankedExample | PromptedExample;
 
 /** What `classify` and `embed` accept: one text, or a list of texts and pairs. */
 export type Inputs = string | TextInput | readonly (string | TextInput)[];
@@ -249,6 +281,12 @@ export interface RunOptions {
   maxLength?: number;
   /** The promise rejects with `signal.reason`; the device stops after the pass it is at. */
   signal?: AbortSignal;
+}
+
+/** Options of `choose`; `batchSize` counts choices. */
+export interface ChooseOptions extends RunOptions {
+  /** Power of its length that a choice's log-probability is divided by: 1 (default) is the mean of its tokens', 0 their sum. */
+  lengthNorm?: number;
 }
 
 /** The answer for one text. */
@@ -283,6 +321,16 @@ export interface Scored {
   truncated: boolean;
 }
 
+/** The most probable of some choices. */
+export interface Choice {
+  /** The choice, or with a template its label. */
+  choice: string;
+  /** Log-probability of each choice in nats, the token that ends it included, over the power of its length. */
+  scores: Record<string, number>;
+  /** Whether the input lost tokens to keep to `maxLength`. */
+  truncated: boolean;
+}
+
 /** The answer to one question: a part of its context. */
 export interface Answer {
   answer: string;
@@ -305,7 +353,7 @@ export type Embeddings = Float32Array[] & {
 export interface Metrics {
   /**
    * Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`. For `text-generation` this
-   * and `macroF1` are 0: only the loss says something.
+   * and `macroF1` are 0: only the loss says something. Where choices are ranked `accuracy` is how often the answer comes first.
    */
   accuracy: number;
   /** Mean over labels of the F1 score, 0 to 1; for `question-answering` mean over answers of the F1 score of their tokens. */

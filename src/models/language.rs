@@ -3,7 +3,7 @@
 use super::layers::Builder;
 use crate::error::Result;
 use crate::graph::Id;
-use crate::ops::{Linear, Rows, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
+use crate::ops::{Add, Linear, RankLoss, Rows, RowsGrad, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
 
 /// Logits that are in memory at once, at most: those of a small vocabulary come in one part, those of a large one in several.
 const MOST_LOGITS: usize = 1 << 22;
@@ -35,13 +35,55 @@ impl Language {
         let mut total = None;
         for rows in self.parts(b, states) {
             let x = b.graph.one(rows, &[states])?;
-            let (losses, dlogits) = self.losses(b, x, rows.start)?;
-            let weight = self.weight(b, states);
-            let dx = b.graph.one(Linear { flipped: true, bias: false, addend: false }, &[dlogits, weight])?;
+            let logits = self.logits(b, x)?;
+            let found = self.losses(b, logits, rows.start)?;
+            let (losses, dx) = (found[0], self.dstates(b, states, found[1], logits)?);
             let inputs: Vec<Id> = [losses, x, dx].into_iter().chain(total).collect();
             total = Some(b.graph.one(TotalLoss, &inputs)?);
         }
         Ok(total.expect("a batch has a token"))
+    }
+
+    /// The loss of rows that are ranked, `(1)`. It needs the losses of all tokens before any has a gradient, so of a large vocabulary the
+    /// logits are made twice.
+    pub fn rank_loss(&self, b: &mut Builder, states: Id, op: RankLoss) -> Result<Id> {
+        let parts = self.parts(b, states);
+        let [labels, counted, answers] = ["token_labels", "token_weights", "labels"].map(|name| b.batch(name));
+        let (mut losses, mut kept) = (None, None);
+        for part in &parts {
+            let x = b.graph.one(*part, &[states])?;
+            let logits = self.logits(b, x)?;
+            let found = b.graph.one(TokenLoss { start: part.start }, &[logits, labels, counted])?;
+            losses = Some(joined(b, losses, found, part, states)?);
+            kept = Some(logits).filter(|_| parts.len() == 1);
+        }
+        let losses = losses.expect("a batch has a token");
+        let ranked = b.graph.apply(op, &[losses, counted, answers])?;
+        let mut dstates = None;
+        for part in &parts {
+            let logits = match kept {
+                Some(logits) => logits,
+                None => {
+                    let x = b.graph.one(*part, &[states])?;
+                    self.logits(b, x)?
+                }
+            };
+            // What a token's loss counts is what its logits' gradient is multiplied with.
+            let found = b.graph.apply(TokenLoss { start: part.start }, &[logits, labels, ranked[1]])?;
+            let dx = self.dstates(b, states, found[1], logits)?;
+            dstates = Some(joined(b, dstates, dx, part, states)?);
+        }
+        b.graph.one(TotalLoss, &[ranked[0], states, dstates.expect("a batch has a token")])
+    }
+
+    /// The gradient of some states from that of their logits as they left the cap.
+    fn dstates(&self, b: &mut Builder, states: Id, dlogits: Id, logits: Id) -> Result<Id> {
+        let weight = self.weight(b, states);
+        let dlogits = match self.cap {
+            Some(cap) => b.graph.one(SoftCapGrad(cap), &[dlogits, logits])?,
+            None => dlogits,
+        };
+        b.graph.one(Linear { flipped: true, bias: false, addend: false }, &[dlogits, weight])
     }
 
     /// The loss of each token, in parts that make `(B S)`.
@@ -49,21 +91,16 @@ impl Language {
         let mut found = Vec::new();
         for rows in self.parts(b, states) {
             let x = b.graph.one(rows, &[states])?;
-            found.push(self.losses(b, x, rows.start)?.0);
+            let logits = self.logits(b, x)?;
+            found.push(self.losses(b, logits, rows.start)?[0]);
         }
         Ok(found)
     }
 
-    /// Losses `(n)` of the states of the tokens from `start` on, and the gradient of their sum with respect to the logits.
-    fn losses(&self, b: &mut Builder, x: Id, start: usize) -> Result<(Id, Id)> {
-        let logits = self.logits(b, x)?;
+    /// Losses `(n)` of the tokens from `start` on, and the gradient of their sum with respect to the logits.
+    fn losses(&self, b: &mut Builder, logits: Id, start: usize) -> Result<Vec<Id>> {
         let (labels, weights) = (b.batch("token_labels"), b.batch("token_weights"));
-        let found = b.graph.apply(TokenLoss { start }, &[logits, labels, weights])?;
-        let dlogits = match self.cap {
-            Some(cap) => b.graph.one(SoftCapGrad(cap), &[found[1], logits])?,
-            None => found[1],
-        };
-        Ok((found[0], dlogits))
+        b.graph.apply(TokenLoss { start }, &[logits, labels, weights])
     }
 
     /// Runs of tokens whose logits are made together.
@@ -77,5 +114,18 @@ impl Language {
     fn weight(&self, b: &mut Builder, states: Id) -> Id {
         let hidden = b.graph.shape(states)[1];
         b.weight(self.weight, vec![self.vocab_size, hidden])
+    }
+}
+
+/// A whole with one part more, of as many rows as the states.
+fn joined(b: &mut Builder, whole: Option<Id>, part: Id, rows: &Rows, states: Id) -> Result<Id> {
+    let tokens = b.graph.shape(states)[0];
+    if rows.len == tokens {
+        return Ok(part);
+    }
+    let widened = b.graph.one(RowsGrad { start: rows.start, rows: tokens }, &[part])?;
+    match whole {
+        Some(whole) => b.graph.one(Add, &[whole, widened]),
+        None => Ok(widened),
     }
 }

@@ -1,4 +1,4 @@
-//! The layers model files are written with. `linears` is the one place where adapters meet a model.
+//! The layers model files are written with. `project` is the one place where adapters meet a model.
 
 use crate::adapter::{Layout, Place, Site};
 use crate::checkpoint::HiddenAct;

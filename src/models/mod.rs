@@ -25,7 +25,7 @@ use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};
 use crate::checkpoint::Fields;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Id};
-use crate::ops::{CrossEntropy, Normalize, PairLoss, PairLossKind, Pool, PoolKind, Similarity, SpanLoss};
+use crate::ops::{CrossEntropy, Normalize, PairLoss, PairLossKind, Pool, PoolKind, RankLoss, Similarity, SpanLoss};
 use std::fmt::Debug;
 use std::rc::Rc;
 
@@ -131,6 +131,8 @@ pub enum Output {
     CrossEntropy,
     /// Of a language model the loss of each token against the batch's labels, in parts that make `(B S)`.
     TokenLosses,
+    /// T-Few's loss of ranked choices, `(1)`.
+    Rank(RankLoss),
     /// A contrastive loss of the embeddings against `labels`, `(1)`.
     Contrastive(PairLossKind),
 }
@@ -240,6 +242,11 @@ impl Model {
                 let states = self.family.decoded(&mut b, states)?;
                 let losses = language.token_losses(&mut b, states)?;
                 return Ok((b.graph, losses));
+            }
+            Output::Rank(op) => {
+                let language = self.language().expect("only a language model ranks choices");
+                let states = self.family.decoded(&mut b, states)?;
+                language.rank_loss(&mut b, states, op)?
             }
             Output::Contrastive(kind) => {
                 let embedding = self.embedding(&mut b, states)?;

@@ -1,6 +1,6 @@
 //! Multi-head attention over one packed projection, or over queries and keys from two, and its gradient.
 
-use super::host::{exp, tanh, tensor, with_floats};
+use super::host::{exp, tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -16,7 +16,7 @@ const MOST_PARTS: usize = 8;
 
 /// Inputs `qkv (B S, (heads + 2 key_heads) head)` (query, key and value side by side), or `q (B S, heads head)` and
 /// `kv (B K, 2 key_heads head)`; then `mask (B, K)` (1 attends, 0 is padding); then, if biased, the frozen `bias (heads, S, K)`.
-/// Scores are `scale q kᵀ + bias`, capped, masked. Outputs `context (B S, heads head)` and, for the backward pass,
+/// Scores are `scale q kᵀ + bias`, masked. Outputs `context (B S, heads head)` and, for the backward pass,
 /// `lse (B, heads, S)`, the log of each softmax's denominator: with it the backward pass rebuilds the probabilities instead of
 /// keeping them (FlashAttention, arXiv 2205.14135).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,8 +33,6 @@ pub struct Attention {
     pub causal: bool,
     /// And only the last so many of them. Needs `causal`.
     pub window: Option<usize>,
-    /// Scores are `cap tanh(score / cap)`.
-    pub cap: Option<f32>,
     /// There is a bias input.
     pub biased: bool,
     /// Queries come from one projection, keys and values from another.
@@ -87,7 +85,6 @@ impl Attention {
             scale: 1.0 / (head as f32).sqrt(),
             causal: false,
             window: None,
-            cap: None,
             biased: false,
             apart: false,
         }
@@ -153,11 +150,7 @@ impl Attention {
         // Queries, keys and values, mask, bias; the mask stands in for a bias that is absent.
         let bias = if self.biased { self.inputs() - 1 } else { self.mask_input() };
         kernel.inputs = [0, self.keys_input(), self.mask_input(), bias].map(|input| first + input).to_vec();
-        kernel
-            .with("scale", self.scale)
-            .with("biased", self.biased)
-            .with("causal", self.causal)
-            .with("cap", self.cap.unwrap_or(0.0))
+        kernel.with("scale", self.scale).with("biased", self.biased).with("causal", self.causal)
     }
 }
 
@@ -234,9 +227,6 @@ impl<'a> Call<'a> {
                     if let Some(bias) = &self.bias {
                         *score += bias[row * self.count + key];
                     }
-                    if let Some(cap) = self.op.cap {
-                        *score = cap * tanh(*score / cap);
-                    }
                     if self.op.excludes(row % self.length, key) {
                         *score = EXCLUDED;
                     } else if mask[key] <= 0.0 {
@@ -246,14 +236,6 @@ impl<'a> Call<'a> {
             }
             Ok(scores)
         })
-    }
-
-    /// How fast a score changes with its product.
-    fn slope(&self, score: f32) -> f32 {
-        match self.op.cap {
-            Some(cap) if score > MASKED => self.op.scale * (1.0 - score * score / (cap * cap)),
-            Some(_) | None => self.op.scale,
-        }
     }
 }
 
@@ -325,7 +307,7 @@ impl AttentionGrad {
 
     /// Probabilities and gradients of the products, `(heads, S, K)` both, of one text.
     fn pairs(&self, call: &Call, text: usize, [dcontext, context, lse]: [&Tensor; 3]) -> Result<[Tensor; 2]> {
-        let Attention { heads, .. } = self.of;
+        let Attention { heads, scale, .. } = self.of;
         let (length, count) = (call.length, call.count);
         let lse = lse.narrow(0, text, 1)?.flatten_all()?.to_vec1::<f32>()?;
         let weighted = (dcontext * context)?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
@@ -336,7 +318,7 @@ impl AttentionGrad {
             for (row, line) in p.chunks_exact_mut(count).enumerate() {
                 for (key, score) in line.iter_mut().enumerate() {
                     let probability = if *score > EXCLUDED { exp(*score - lse[row]) } else { 0.0 };
-                    ds.push(probability * (dp[0][row * count + key] - weighted[row]) * call.slope(*score));
+                    ds.push(probability * (dp[0][row * count + key] - weighted[row]) * scale);
                     *score = probability;
                 }
             }

@@ -25,7 +25,6 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
-override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
 
 const MASKED = -1e30;
 const EXCLUDED = -3e38;
@@ -75,20 +74,11 @@ fn four_biases(place: Place, query: u32, key: u32) -> vec4<f32> {
     return vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
 }
 
-// The built-in tanh may overflow.
-fn tanh_of(v: vec4<f32>) -> vec4<f32> {
-    let e = exp(-2.0 * abs(v));
-    return sign(v) * (1.0 - e) / (1.0 + e);
-}
-
 // Scores of one query and four keys.
 fn masked(place: Place, product: vec4<f32>, live: vec4<f32>, query: u32, key: u32) -> vec4<f32> {
     var score = product * scale;
     if (biased) {
         score += four_biases(place, query, key);
-    }
-    if (cap > 0.0) {
-        score = cap * tanh_of(score / cap);
     }
     score = select(select(vec4(EXCLUDED), vec4(MASKED), live == vec4(0.0)), score, live > vec4(0.0));
     if (causal) {

@@ -21,15 +21,8 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
-override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
 
 const MASKED = -1e30;
-
-// The built-in tanh may overflow.
-fn tanh_of(v: f32) -> f32 {
-    let e = exp(-2.0 * abs(v));
-    return sign(v) * (1.0 - e) / (1.0 + e);
-}
 
 // Score of query and key that start at these elements; `pair` is the place of their bias.
 fn score(query: u32, key: u32, pair: u32, attends: bool) -> f32 {
@@ -40,9 +33,6 @@ fn score(query: u32, key: u32, pair: u32, attends: bool) -> f32 {
     sum *= scale;
     if (biased) {
         sum += bias[pair];
-    }
-    if (cap > 0.0) {
-        sum = cap * tanh_of(sum / cap);
     }
     return select(MASKED, sum, attends);
 }

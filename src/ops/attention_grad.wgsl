@@ -27,7 +27,6 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
-override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
 override query_role: bool = true;
 override key_role: bool = true;
 
@@ -113,12 +112,6 @@ fn four_mask(place: Place, start: u32) -> vec4<f32> {
     return vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]);
 }
 
-// The built-in tanh may overflow.
-fn tanh_of(v: vec4<f32>) -> vec4<f32> {
-    let e = exp(-2.0 * abs(v));
-    return sign(v) * (1.0 - e) / (1.0 + e);
-}
-
 // Scores of four pairs before any mask.
 fn scored(place: Place, product: vec4<f32>, query: vec4<u32>, key: vec4<u32>) -> vec4<f32> {
     var score = product * scale;
@@ -126,18 +119,7 @@ fn scored(place: Place, product: vec4<f32>, query: vec4<u32>, key: vec4<u32>) ->
         let at = (vec4(place.head * length) + min(query, vec4(length - 1u))) * keys + min(key, vec4(keys - 1u));
         score += vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
     }
-    if (cap > 0.0) {
-        score = cap * tanh_of(score / cap);
-    }
     return score;
-}
-
-// How fast the scores change with the products.
-fn slope(score: vec4<f32>) -> vec4<f32> {
-    if (cap > 0.0) {
-        return scale * (1.0 - score * score / (cap * cap));
-    }
-    return vec4(scale);
 }
 
 fn probability(score: vec4<f32>, query: vec4<u32>, key: vec4<u32>, attends: vec4<bool>, logsum: vec4<f32>) -> vec4<f32> {
@@ -212,10 +194,10 @@ fn query_gradient(place: Place, query: u32, first: u32) {
             probability(score[3], vec4(query + 3u), four(key), attends, vec4(logsums.w)),
         );
         let ds = mat4x4(
-            p[0] * (dp[0] - sums.x) * slope(score[0]),
-            p[1] * (dp[1] - sums.y) * slope(score[1]),
-            p[2] * (dp[2] - sums.z) * slope(score[2]),
-            p[3] * (dp[3] - sums.w) * slope(score[3]),
+            p[0] * (dp[0] - sums.x) * scale,
+            p[1] * (dp[1] - sums.y) * scale,
+            p[2] * (dp[2] - sums.z) * scale,
+            p[3] * (dp[3] - sums.w) * scale,
         );
         d0 += four_keys(place, key_start, key, first) * ds;
         if (part > 1u) { d1 += four_keys(place, key_start, key, first + 1u) * ds; }
@@ -289,10 +271,10 @@ fn key_and_value_gradient(text: u32, key_head: u32, key: u32, first: u32) {
                 probability(score[3], four(query), vec4(key + 3u), vec4(attends.w), logsums),
             );
             let ds = mat4x4(
-                p[0] * (dp[0] - sums) * slope(score[0]),
-                p[1] * (dp[1] - sums) * slope(score[1]),
-                p[2] * (dp[2] - sums) * slope(score[2]),
-                p[3] * (dp[3] - sums) * slope(score[3]),
+                p[0] * (dp[0] - sums) * scale,
+                p[1] * (dp[1] - sums) * scale,
+                p[2] * (dp[2] - sums) * scale,
+                p[3] * (dp[3] - sums) * scale,
             );
             k0 += four_queries(place, query, first) * ds;
             v0 += upstream(place, query, first) * p;

@@ -24,17 +24,10 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
-override cap: f32 = 0.0; // if not 0, scores are cap tanh(score / cap)
 override query_role: bool = true;
 override key_role: bool = true;
 
 const MASKED = -1e30;
-
-// The built-in tanh may overflow.
-fn tanh_of(v: f32) -> f32 {
-    let e = exp(-2.0 * abs(v));
-    return sign(v) * (1.0 - e) / (1.0 + e);
-}
 
 // P and dS of one query and one key of a head.
 fn pair(text: u32, own: u32, query: u32, key: u32) -> vec2<f32> {
@@ -54,14 +47,9 @@ fn pair(text: u32, own: u32, query: u32, key: u32) -> vec2<f32> {
     if (biased) {
         score += bias[(own * length + query) * keys + key];
     }
-    var slope = scale;
-    if (cap > 0.0) {
-        score = cap * tanh_of(score / cap);
-        slope *= 1.0 - score * score / (cap * cap);
-    }
     let logsum = lse[(text * heads + own) * length + query];
     let p = exp(select(MASKED, score, mask[text * keys + key] > 0.0) - logsum);
-    return vec2(p, p * dp * slope);
+    return vec2(p, p * dp * scale);
 }
 
 fn query_gradient(text: u32, own: u32, query: u32) {

@@ -1,6 +1,7 @@
 //! The adapters of a session: added, loaded, saved, combined, counted.
 
 use super::Session;
+use super::start::{Start, copy_vectors};
 use crate::adapter::{self, Adapter, AdapterConfig, Missing, Targets, TaskType};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct AdapterOptions {
     pub init_ia3_weights: Option<bool>,
     /// Seed of that.
     pub seed: Option<u64>,
+    /// Start from the vectors of another adapter, with its targets unless others are named; where it has none, as without.
+    #[serde(skip)]
+    pub from: Option<Start>,
 }
 
 /// Module names, or a pattern for them.
@@ -101,11 +105,18 @@ impl Session {
             init_ia3_weights: options.init_ia3_weights.unwrap_or(true),
             ..self.targets(&options)?
         };
+        let start = options.from.as_ref().map(|start| self.started(start)).transpose()?;
+        if let Some(start) = &start {
+            config = options.targets_of(config, start);
+        }
         if let Some(layers) = &options.layers {
             self.base.restrict(&mut config, layers)?;
         }
         let places = self.base.settle(&mut config)?;
-        let fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
+        let mut fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
+        if let Some(start) = &start {
+            copy_vectors(start, &mut fresh)?;
+        }
         let fresh = self.with_model_head(fresh);
         self.adapters.insert(name.into(), fresh);
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::infer::Text;
 use super::run::Examples;
+use super::template::Template;
 use super::{Session, Task};
 use crate::checkpoint::Encoding;
 use crate::error::{Error, Result};
@@ -44,6 +45,25 @@ pub enum Example {
         /// What the decoder writes.
         output: String,
     },
+    /// Language models: an input, the choices that might answer it, and the one that does.
+    Ranked {
+        /// What is given.
+        input: String,
+        /// What might follow, as a completion does.
+        choices: Vec<String>,
+        /// One of the choices.
+        answer: String,
+    },
+    /// Language models: a labelled text and the templates that make an input and choices of it; each step takes one of them.
+    Prompted {
+        /// The text.
+        #[serde(flatten)]
+        text: Text,
+        /// Its label, one of every template's.
+        label: String,
+        /// The templates.
+        templates: Vec<Template>,
+    },
     /// Text classification: a text, or pair, and its label.
     Labelled {
         /// The text.
@@ -75,6 +95,14 @@ impl Session {
         let max_length = self.length(max_length)?;
         let mut found = Examples::default();
         for (index, example) in examples.iter().enumerate() {
+            let ranked = self.ranked(index, example, max_length)?;
+            if index > 0 && ranked.is_none() != found.ranked.is_empty() {
+                return Err(bad(index, "has choices and those before it have none, or the reverse: train on either"));
+            }
+            if let Some(forms) = ranked {
+                found.ranked.push(forms);
+                continue;
+            }
             let (text, target) = match (self.options.task, example) {
                 (Task::TextClassification | Task::FeatureExtraction, Example::Labelled { text, label }) => {
                     (self.encode_one(index, text, max_length)?, Target::Class(self.label_number(label)?))

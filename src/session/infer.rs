@@ -117,6 +117,9 @@ impl Session {
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
+        if !examples.ranked.is_empty() {
+            return self.rank_metrics(&examples.ranked, selection, options).await;
+        }
         if self.options.task.is_language() {
             return self.language_metrics(examples, selection, options).await;
         }
@@ -201,7 +204,7 @@ impl Session {
             let targets: Vec<&Target> = chunk.iter().filter_map(|at| targets.get(*at)).collect();
             // Each compared token then weighs one.
             let weight = targets.iter().map(|target| target.compared()).sum::<usize>() as f32 / chunk.len() as f32;
-            let batch = Batch { rows, slots, targets, weight };
+            let batch = Batch { rows, slots, targets, weight, ..Batch::default() };
             let backend = self.backend.as_mut().expect("a loaded session has a device");
             let longest = batch.longest();
             let length = bucket(longest, self.model.common().longest, backend.kind());

@@ -72,13 +72,13 @@ impl Session {
     }
 
     /// Losses of the compared tokens of each text.
-    async fn token_losses(
+    pub(super) async fn token_losses(
         &mut self,
         examples: &Examples,
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Vec<Vec<f32>>> {
-        let Examples { texts, targets } = examples;
+        let Examples { texts, targets, .. } = examples;
         let rows = self.forward_compared(texts, targets, selection, Output::TokenLosses, options).await?;
         let compared = |(row, target): (Vec<f32>, &Target)| match target {
             Target::Tokens(tokens) => {

@@ -9,18 +9,24 @@ mod matmul;
 mod merge;
 mod profile;
 mod programs;
+mod rank;
 mod run;
+mod start;
+mod template;
 mod tokens;
 mod train;
 
-pub use adapters::{AdapterOptions, CombineOptions, ParameterCount};
+pub use adapters::{AdapterOptions, CombineOptions, ParameterCount, TargetOption};
 pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};
 pub use load::{Estimate, estimate};
 pub use matmul::Matmul;
 pub use profile::StepTime;
+pub use rank::{Choice, ChooseOptions, Ranking};
 pub use run::{EndReason, TrainEvent, TrainResult};
+pub use start::Start;
+pub use template::Template;
 pub use tokens::{SpanAnswer, Tagging};
 
 use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, TaskType};

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::graph::{Id, Shape};
 use crate::models::BatchShape;
 use crate::plan::{Plan, Step};
-use crate::train::{Batch, Encoded, Target};
+use crate::train::{Adafactor, Batch, Encoded, Target};
 use serde::Serialize;
 
 /// Time of one step of a plan.
@@ -39,7 +39,7 @@ impl Session {
         let table = vec![1.0; plan.gradients - 1];
         let backend = self.backend.as_mut().expect("a loaded session has a device");
         let state = TrainState { parameters: table.clone(), first: zeros.clone(), second: zeros, step: 0 };
-        let training = backend.begin_training(&state).await?;
+        let training = backend.begin_training(&state, &Adafactor::default().into()).await?;
         let program = backend.compile_training(plan, &training).await?;
         let times = backend.profile(&program, &inputs, &table, times, clock).await?;
         let plan = program.plan();

@@ -1,9 +1,12 @@
 //! A training run: what it trains, how far it is, and the best it found.
 
 use crate::adapter::{Adapter, Layout};
-use crate::backend::{Program, StepResult, TrainState, Training};
-use crate::models::BatchShape;
-use crate::train::{Encoded, Metrics, Objective, Sampler, Settings, Target};
+use crate::backend::{Inputs, Program, StepResult, TrainState, Training};
+use crate::models::{BatchShape, Padding};
+use crate::train::{Batch, Encoded, Metrics, Objective, Ranked, Sampler, Settings, Target};
+use rand::SeedableRng;
+use rand::prelude::IndexedRandom;
+use rand::rngs::SmallRng;
 use serde::Serialize;
 
 /// Why a run ended.
@@ -64,12 +67,32 @@ pub struct Examples {
     pub texts: Vec<Encoded>,
     /// What each is compared with.
     pub targets: Vec<Target>,
+    /// Instead of these: examples whose choices are ranked, each in the form of every template.
+    pub ranked: Vec<Vec<Ranked>>,
 }
 
 impl Examples {
     /// The class of each text.
     pub fn classes(&self) -> Vec<usize> {
-        self.targets.iter().map(Target::class).collect()
+        let ranked = self.ranked.iter().map(|_| 0);
+        self.targets.iter().map(Target::class).chain(ranked).collect()
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.ranked.is_empty()
+    }
+
+    /// Rows of an example: its choices, those of the widest where they are ranked.
+    pub fn rows(&self) -> usize {
+        self.ranked.iter().flatten().map(|form| form.rows.len()).max().unwrap_or(1)
+    }
+
+    /// Tokens of the longest row.
+    pub fn longest(&self) -> usize {
+        let rows = self.texts.iter().collect();
+        let plain = Batch { rows, targets: self.targets.iter().collect(), ..Batch::default() };
+        self.ranked.iter().flatten().map(Ranked::longest).max().unwrap_or_else(|| plain.longest())
     }
 }
 
@@ -134,6 +157,35 @@ impl Run {
         for _ in 0..self.submitted * self.settings.gradient_accumulation {
             self.sampler.batch(self.settings.batch_size);
         }
+    }
+
+    /// The micro-batches of the next step; none where no step follows.
+    pub(super) fn inputs(&mut self, padding: Padding) -> Vec<Inputs> {
+        if self.end.is_some() || self.submitted >= self.settings.steps {
+            return Vec::new();
+        }
+        let (shape, count) = (self.shape, self.settings.gradient_accumulation);
+        let numbers = self.submitted * count..(self.submitted + 1) * count;
+        numbers.map(|number| self.batch(number).inputs(shape, padding)).collect()
+    }
+
+    /// The next micro-batch, the `number`th of the run.
+    fn batch(&mut self, number: usize) -> Batch<'_> {
+        let Settings { batch_size, gradient_accumulation, seed, .. } = self.settings;
+        let picked = self.sampler.batch(batch_size);
+        let Examples { texts, targets, ranked } = &self.examples;
+        if ranked.is_empty() {
+            return Batch {
+                rows: picked.iter().map(|at| &texts[*at]).collect(),
+                targets: picked.iter().map(|at| &targets[*at]).collect(),
+                weight: 1.0 / (batch_size * gradient_accumulation) as f32,
+                ..Batch::default()
+            };
+        }
+        // The number decides the forms, so that a run that goes on elsewhere meets the same ones.
+        let mut rng = SmallRng::seed_from_u64(seed ^ (number as u64 + 1) << 32);
+        let form = |at: &usize| ranked[*at].choose(&mut rng).expect("an example has a form");
+        Ranked::batch(&picked.iter().map(form).collect::<Vec<_>>(), self.examples.rows())
     }
 
     /// Takes in finished steps and tells of them.

@@ -5,13 +5,13 @@ use super::infer::{InferOptions, Selection};
 use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
 use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Head, Layout, TaskType};
-use crate::backend::{Inputs, TrainState};
+use crate::backend::TrainState;
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
-use crate::ops::PairLossKind;
+use crate::ops::{PairLossKind, RankLoss, RankVariant};
 use crate::train::{
-    AdamW, Batch, ContrastiveLoss, Encoded, Metrics, Objective, Sampler, Settings, TrainOptions, bucket,
-    logistic_regression, prototypes, training_plan,
+    Adafactor, AdamW, ContrastiveLoss, Encoded, LossVariant, LossWeights, Metrics, Objective, Optimizer,
+    OptimizerOption, Sampler, Settings, TrainOptions, bucket, logistic_regression, prototypes, training_plan,
 };
 
 /// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
@@ -121,29 +121,28 @@ impl Session {
         self.check_loaded()?;
         let backend = self.backend.as_mut().expect("a loaded session has a device");
         if run.device.is_none() {
-            let training = backend.begin_training(&run.state).await?;
+            // What answered before holds working memory that this step needs more; it is made again when it is asked for.
+            self.programs.clear();
+            let settings = run.settings.optimizer(run.submitted, &run.layout);
+            let training = backend.begin_training(&run.state, &settings).await?;
             let output = match run.settings.objective {
                 Objective::CrossEntropy => Output::CrossEntropy,
                 Objective::Contrastive => Output::Contrastive(pair_loss(&run.settings)),
+                Objective::TFew => Output::Rank(rank_loss(&run.settings, run.examples.rows())),
             };
             let plan = training_plan(&self.model, run.shape, &run.layout, output)?;
             let program = backend.compile_training(plan, &training).await?;
             run.device = Some((training, program));
         }
+        let inputs = run.inputs(self.model.common().padding);
         let (training, program) = run.device.as_mut().expect("the device's part was just made");
-        if run.end.is_none() && run.submitted < run.settings.steps {
-            let inputs: Vec<Inputs> = (0..run.settings.gradient_accumulation)
-                .map(|_| {
-                    batch(&run.examples, &mut run.sampler, &run.settings).inputs(run.shape, self.model.common().padding)
-                })
-                .collect();
-            let settings = run.settings.adamw(run.submitted, &run.layout);
+        if !inputs.is_empty() {
+            let settings = run.settings.optimizer(run.submitted, &run.layout);
             backend.train_step(training, program, &inputs, &settings).await?;
             run.submitted += 1;
         }
         let last = run.submitted >= run.settings.steps || run.end.is_some();
-        let evaluate =
-            !run.validation.texts.is_empty() && (last || run.submitted.is_multiple_of(run.settings.eval_every));
+        let evaluate = !run.validation.is_empty() && (last || run.submitted.is_multiple_of(run.settings.eval_every));
         let results = backend.completed(training, if evaluate || last { 0 } else { IN_FLIGHT }).await?;
         let mut events = Vec::new();
         run.finish(results, &mut events);
@@ -152,7 +151,7 @@ impl Session {
 
     /// Evaluates the run's vectors on its validation examples, if it has any.
     async fn judge(&mut self) -> Result<Option<Metrics>> {
-        let Some(run) = self.run.take_if(|run| !run.validation.texts.is_empty()) else { return Ok(None) };
+        let Some(run) = self.run.take_if(|run| !run.validation.is_empty()) else { return Ok(None) };
         let found = self.validate(&run).await;
         let run = self.run.insert(run);
         let (adapter, metrics) = found?;
@@ -234,18 +233,12 @@ impl Session {
         let parameters = layout.pack(&adapter);
         let zeros = vec![0.0; parameters.len()];
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
-        let every = Batch {
-            rows: examples.texts.iter().collect(),
-            targets: examples.targets.iter().collect(),
-            ..Batch::default()
-        };
-        let longest = every.longest();
         let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
-        let length = bucket(longest, self.model.common().longest, kind);
+        let length = bucket(examples.longest(), self.model.common().longest, kind);
         Ok(Run {
             name: name.into(),
             sampler: Sampler::new(&examples.classes(), self.base.labels.len().max(1), settings.seed),
-            shape: BatchShape { batch: settings.batch_size, length },
+            shape: BatchShape { batch: settings.batch_size * examples.rows(), length },
             good: state.clone(),
             state,
             settings,
@@ -267,12 +260,26 @@ impl Session {
         if examples.is_empty() {
             return Err(Error::EmptyTrainingSet);
         }
-        let mut options = options.clone();
-        if self.options.task != Task::TextClassification || self.base.head.len() != 1 {
+        let mut options = options.with_preset();
+        let ranked = matches!(examples[0], Example::Ranked { .. } | Example::Prompted { .. });
+        let refused = |reason: &str| Err(Error::BadOption { option: "objective".into(), reason: reason.into() });
+        match options.objective {
+            Some(Objective::TFew) if !ranked => {
+                return refused(
+                    "is 't-few', which needs examples {input, choices, answer} or {text, label, templates}",
+                );
+            }
+            Some(Objective::CrossEntropy | Objective::Contrastive) if ranked => {
+                return refused("is not 't-few', and the examples have choices: leave it out");
+            }
+            _ if ranked => options.objective = Some(Objective::TFew),
+            Some(_) | None => {}
+        }
+        if !ranked && (self.options.task != Task::TextClassification || self.base.head.len() != 1) {
             if options.objective == Some(Objective::Contrastive) {
-                let reason =
-                    "is 'contrastive', which needs text classification with pooling 'mean' or a head of one layer";
-                return Err(Error::BadOption { option: "objective".into(), reason: reason.into() });
+                return refused(
+                    "is 'contrastive', which needs text classification with pooling 'mean' or a head of one layer",
+                );
             }
             options.objective = Some(Objective::CrossEntropy);
         }
@@ -295,30 +302,32 @@ impl Session {
 
 impl Settings {
     /// The optimiser's settings for the step after `done` steps.
-    fn adamw(&self, done: usize, layout: &Layout) -> AdamW {
-        let rate = self.rate(done);
-        AdamW {
-            step: done + 1,
-            learning_rate: self.learning_rate * rate,
-            head_learning_rate: self.head_learning_rate * rate,
-            head_start: layout.head_start(),
-            weight_decay: self.weight_decay,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            max_grad_norm: self.max_grad_norm,
+    fn optimizer(&self, done: usize, layout: &Layout) -> Optimizer {
+        let (step, rate) = (done + 1, self.rate(done));
+        let [learning_rate, head_learning_rate] = [self.learning_rate * rate, self.head_learning_rate * rate];
+        let (weight_decay, max_grad_norm) = (self.weight_decay, self.max_grad_norm);
+        match self.optimizer {
+            OptimizerOption::Adamw => {
+                let head_start = layout.head_start();
+                let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
+                let rates = AdamW {
+                    step,
+                    learning_rate,
+                    head_learning_rate,
+                    head_start,
+                    weight_decay,
+                    beta1,
+                    beta2,
+                    eps,
+                    max_grad_norm,
+                };
+                rates.into()
+            }
+            OptimizerOption::Adafactor => {
+                let segments = Adafactor::segments(layout, learning_rate, head_learning_rate);
+                Adafactor { step, segments, weight_decay, max_grad_norm, ..Adafactor::default() }.into()
+            }
         }
-    }
-}
-
-/// The next micro-batch.
-fn batch<'a>(examples: &'a Examples, sampler: &mut Sampler, settings: &Settings) -> Batch<'a> {
-    let picked = sampler.batch(settings.batch_size);
-    Batch {
-        rows: picked.iter().map(|at| &examples.texts[*at]).collect(),
-        slots: Vec::new(),
-        targets: picked.iter().map(|at| &examples.targets[*at]).collect(),
-        weight: 1.0 / (settings.batch_size * settings.gradient_accumulation) as f32,
     }
 }
 
@@ -326,6 +335,22 @@ fn pair_loss(settings: &Settings) -> PairLossKind {
     match settings.contrastive_loss {
         ContrastiveLoss::Cosine => PairLossKind::Cosine,
         ContrastiveLoss::Supervised => PairLossKind::SupervisedContrastive { temperature: settings.temperature },
+    }
+}
+
+/// T-Few's loss for examples of so many choices; each micro-batch counts its share.
+fn rank_loss(settings: &Settings, choices: usize) -> RankLoss {
+    let LossWeights { language_model, unlikelihood, length_normalized } = settings.loss_weights;
+    let share = |weight: f32| weight / settings.gradient_accumulation as f32;
+    RankLoss {
+        choices,
+        language: share(language_model),
+        unlikelihood: share(unlikelihood),
+        normalized: share(length_normalized),
+        variant: match settings.loss_variant {
+            LossVariant::Paper => RankVariant::Paper,
+            LossVariant::Code => RankVariant::Code,
+        },
     }
 }
 

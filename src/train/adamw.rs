@@ -1,6 +1,7 @@
 //! AdamW with global-norm clipping over one flat buffer: the settings of a step, the CPU twin and the kernels.
 
-use crate::kernel::{Kernel, elementwise};
+use super::optimizer::clip;
+use crate::kernel::Kernel;
 
 /// Settings of one optimiser step. Formulas as `torch.optim.AdamW` and `torch.nn.utils.clip_grad_norm_`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,14 +27,9 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// Global norm of a gradient.
-    pub fn norm(gradient: &[f32]) -> f32 {
-        gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt() as f32
-    }
-
     /// The CPU twin of `adamw.wgsl`: one step over parameters and moments `(P)`, with the gradient `(P)`.
     pub fn update(&self, parameters: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32], norm: f32) {
-        let clip = if self.max_grad_norm > 0.0 { (self.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
+        let clip = clip(self.max_grad_norm, norm);
         let (correction1, correction2) = self.corrections();
         for i in 0..parameters.len() {
             let rate = if i < self.head_start { self.learning_rate } else { self.head_learning_rate };
@@ -46,15 +42,9 @@ impl AdamW {
         }
     }
 
-    /// The kernel for `count` parameters. Bindings: gradient and then loss `(count + 1)`, [`AdamW::packed`], then, to write,
-    /// parameters, first and second moments `(count)` and `(loss, norm)`.
+    /// The kernel for `count` parameters, with the bindings of [`super::Optimizer::kernel`].
     pub fn kernel(count: usize) -> Kernel {
         Kernel::new(include_str!("adamw.wgsl"), 2, &[("count", count)], [1; 3])
-    }
-
-    /// The kernel that adds the gradient of a micro-batch to the sum. Bindings: gradient and, to write, sum, `(count)` both.
-    pub fn accumulate_kernel(count: usize) -> Kernel {
-        Kernel::new(include_str!("accumulate.wgsl"), 1, &[("count", count)], elementwise(count))
     }
 
     /// The settings as the kernel's `Settings` lays them out.

@@ -62,6 +62,8 @@ pub struct Batch<'a> {
     pub slots: Vec<usize>,
     /// What each text is compared with, when a loss is computed.
     pub targets: Vec<&'a Target>,
+    /// Whether each row is its example's answer, where choices are ranked.
+    pub answers: Vec<bool>,
     /// How much each text counts in the loss. Where tokens are compared the whole batch counts as much, each token alike.
     pub weight: f32,
 }
@@ -111,6 +113,7 @@ impl Batch<'_> {
     fn classes(&self, batch: usize) -> Inputs {
         let mut labels = vec![0; batch];
         labels.iter_mut().zip(&self.targets).for_each(|(label, target)| *label = target.class() as u32);
+        labels.iter_mut().zip(&self.answers).for_each(|(label, answer)| *label = u32::from(*answer));
         vec![("labels", Data::U32(labels))]
     }
 

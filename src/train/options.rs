@@ -11,6 +11,46 @@ pub enum Objective {
     CrossEntropy,
     /// A contrastive loss of the embeddings, then a logistic-regression head on them (SetFit, arXiv 2209.11055).
     Contrastive,
+    /// T-Few's losses of ranked choices (arXiv 2205.05638): language model, unlikelihood, length-normalised.
+    TFew,
+}
+
+/// How much each of T-Few's losses counts.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LossWeights {
+    /// Cross-entropy of the answer's tokens.
+    pub language_model: f32,
+    /// -log(1 - p) of the tokens of wrong choices.
+    pub unlikelihood: f32,
+    /// Cross-entropy of the choices' mean log-probabilities.
+    pub length_normalized: f32,
+}
+
+/// All alike, as in the paper.
+impl Default for LossWeights {
+    fn default() -> Self {
+        LossWeights { language_model: 1.0, unlikelihood: 1.0, length_normalized: 1.0 }
+    }
+}
+
+/// Where T-Few's paper and its code differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossVariant {
+    /// The paper's formulas, means over examples.
+    Paper,
+    /// r-three/t-few's: language-model and unlikelihood loss are means over the tokens of a batch, 0.01 is added to 1 - p.
+    Code,
+}
+
+/// Options that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Preset {
+    /// T-Few's recipe: its losses, Adafactor, 1000 steps of 8 examples at 3e-3 after 60 of warm-up, then straight down; gradients
+    /// clipped to 1.
+    TFew,
 }
 
 /// Which contrastive loss.
@@ -38,15 +78,19 @@ pub enum Schedule {
 /// The optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
+pub enum OptimizerOption {
     /// `torch.optim.AdamW`.
     Adamw,
+    /// transformers' `Adafactor` without first moment and relative steps: the learning rate is a share of each vector's size.
+    Adafactor,
 }
 
 /// Options of a training run; what is left out follows from the task, see [`TrainOptions::resolve`].
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrainOptions {
+    /// What is left out follows from this first.
+    pub preset: Option<Preset>,
     /// Optimiser steps; wins over `epochs`.
     pub steps: Option<usize>,
     /// Passes over the examples.
@@ -63,8 +107,12 @@ pub struct TrainOptions {
     pub contrastive_loss: Option<ContrastiveLoss>,
     /// Temperature of the supervised contrastive loss.
     pub temperature: Option<f32>,
+    /// How much each loss counts, with the objective T-Few.
+    pub loss_weights: Option<LossWeights>,
+    /// Whose formulas, with that objective.
+    pub loss_variant: Option<LossVariant>,
     /// The optimiser.
-    pub optimizer: Option<Optimizer>,
+    pub optimizer: Option<OptimizerOption>,
     /// Decoupled weight decay.
     pub weight_decay: Option<f32>,
     /// Share of the steps in which the learning rate rises from 0.
@@ -102,6 +150,12 @@ pub struct Settings {
     pub contrastive_loss: ContrastiveLoss,
     /// Its temperature.
     pub temperature: f32,
+    /// How much each of T-Few's losses counts.
+    pub loss_weights: LossWeights,
+    /// Whose formulas for them.
+    pub loss_variant: LossVariant,
+    /// The optimiser.
+    pub optimizer: OptimizerOption,
     /// Decoupled weight decay.
     pub weight_decay: f32,
     /// Steps in which the learning rate rises.
@@ -123,16 +177,36 @@ pub struct Settings {
 }
 
 impl TrainOptions {
+    /// The options with those of the preset where they say nothing themselves.
+    pub fn with_preset(&self) -> TrainOptions {
+        let told = self.clone();
+        match self.preset {
+            None => told,
+            Some(Preset::TFew) => TrainOptions {
+                steps: told.steps.or(Some(1000).filter(|_| told.epochs.is_none())),
+                batch_size: told.batch_size.or(Some(8)),
+                learning_rate: told.learning_rate.or(Some(3e-3)),
+                objective: told.objective.or(Some(Objective::TFew)),
+                optimizer: told.optimizer.or(Some(OptimizerOption::Adafactor)),
+                warmup_ratio: told.warmup_ratio.or(Some(0.06)),
+                schedule: told.schedule.or(Some(Schedule::Linear)),
+                max_grad_norm: told.max_grad_norm.or(Some(1.0)),
+                ..told
+            },
+        }
+    }
+
     /// Decides every setting for `examples` examples of `classes` classes and a model that takes `longest` tokens.
     /// [`Error::BadOption`] names the option that makes no sense.
     pub fn resolve(&self, examples: usize, classes: usize, longest: usize) -> Result<Settings> {
-        self.check(longest)?;
+        let told = self.with_preset();
+        told.check(longest)?;
         // With many examples a class, or two classes, single labels carry enough signal and the head learns along with the vectors.
         // With few examples of several classes a batch holds far more pairs than labels.
         let few = classes > 2 && examples < 16 * classes;
-        let objective = self.objective.unwrap_or(if few { Objective::Contrastive } else { Objective::CrossEntropy });
-        let batch_size = self.batch_size.unwrap_or(match objective {
-            Objective::CrossEntropy => 8,
+        let objective = told.objective.unwrap_or(if few { Objective::Contrastive } else { Objective::CrossEntropy });
+        let batch_size = told.batch_size.unwrap_or(match objective {
+            Objective::CrossEntropy | Objective::TFew => 8,
             Objective::Contrastive => 16,
         });
         if objective == Objective::Contrastive && batch_size < 2 {
@@ -140,9 +214,9 @@ impl TrainOptions {
             return Err(Error::BadOption { option: "batchSize".into(), reason });
         }
         let batch_size = batch_size.min(examples.max(1));
-        let gradient_accumulation = self.gradient_accumulation.unwrap_or(1);
+        let gradient_accumulation = told.gradient_accumulation.unwrap_or(1);
         let per_epoch = examples.div_ceil(batch_size * gradient_accumulation).max(1);
-        let steps = match (self.steps, self.epochs) {
+        let steps = match (told.steps, told.epochs) {
             (Some(steps), _) => steps,
             (None, Some(epochs)) => ((epochs * per_epoch as f32).ceil() as usize).max(1),
             (None, None) => 60,
@@ -150,20 +224,23 @@ impl TrainOptions {
         Ok(Settings {
             steps,
             batch_size,
-            learning_rate: self.learning_rate.unwrap_or(1e-2),
-            head_learning_rate: self.head_learning_rate.unwrap_or(1e-2),
+            learning_rate: told.learning_rate.unwrap_or(1e-2),
+            head_learning_rate: told.head_learning_rate.unwrap_or(1e-2),
             objective,
-            contrastive_loss: self.contrastive_loss.unwrap_or(ContrastiveLoss::Supervised),
-            temperature: self.temperature.unwrap_or(0.1),
-            weight_decay: self.weight_decay.unwrap_or(0.0),
-            warmup_steps: (self.warmup_ratio.unwrap_or(0.06) * steps as f32).round() as usize,
-            schedule: self.schedule.unwrap_or(Schedule::Linear),
+            contrastive_loss: told.contrastive_loss.unwrap_or(ContrastiveLoss::Supervised),
+            temperature: told.temperature.unwrap_or(0.1),
+            loss_weights: told.loss_weights.unwrap_or_default(),
+            loss_variant: told.loss_variant.unwrap_or(LossVariant::Paper),
+            optimizer: told.optimizer.unwrap_or(OptimizerOption::Adamw),
+            weight_decay: told.weight_decay.unwrap_or(0.0),
+            warmup_steps: (told.warmup_ratio.unwrap_or(0.06) * steps as f32).round() as usize,
+            schedule: told.schedule.unwrap_or(Schedule::Linear),
             gradient_accumulation,
-            max_grad_norm: self.max_grad_norm.unwrap_or(1.0),
-            max_length: self.max_length.unwrap_or(128).min(longest),
-            seed: self.seed.unwrap_or(0),
-            patience: self.patience,
-            eval_every: self.eval_every.unwrap_or((steps / 6).max(1)),
+            max_grad_norm: told.max_grad_norm.unwrap_or(1.0),
+            max_length: told.max_length.unwrap_or(128).min(longest),
+            seed: told.seed.unwrap_or(0),
+            patience: told.patience,
+            eval_every: told.eval_every.unwrap_or((steps / 6).max(1)),
         })
     }
 
@@ -181,6 +258,7 @@ impl TrainOptions {
                 return bad(option, "is 0: give at least 1".into());
             }
         }
+        let weights = self.loss_weights;
         let sizes = [
             ("epochs", self.epochs, 1e-3, 1e6),
             ("learningRate", self.learning_rate, 0.0, 1e3),
@@ -189,6 +267,9 @@ impl TrainOptions {
             ("weightDecay", self.weight_decay, 0.0, 1e3),
             ("warmupRatio", self.warmup_ratio, 0.0, 1.0),
             ("maxGradNorm", self.max_grad_norm, 0.0, 1e6),
+            ("lossWeights.languageModel", weights.map(|weights| weights.language_model), 0.0, 1e3),
+            ("lossWeights.unlikelihood", weights.map(|weights| weights.unlikelihood), 0.0, 1e3),
+            ("lossWeights.lengthNormalized", weights.map(|weights| weights.length_normalized), 0.0, 1e3),
         ];
         for (option, value, least, most) in sizes {
             if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {

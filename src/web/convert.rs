@@ -2,7 +2,7 @@
 
 use super::error::bad_option;
 use crate::error::Error;
-use crate::session::{Embeddings, Example, Session};
+use crate::session::{Embeddings, Example, Session, Start};
 use crate::train::Objective;
 use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
 use serde::de::DeserializeOwned;
@@ -98,6 +98,15 @@ pub fn files_from(files: &JsValue) -> Result<BTreeMap<String, Vec<u8>>, JsValue>
         }
     };
     Object::entries(object).iter().map(read).collect()
+}
+
+/// What a new adapter starts from: a name, files by name, or undefined.
+pub fn start(from: &JsValue) -> Result<Option<Start>, JsValue> {
+    match from.as_string() {
+        _ if from.is_undefined() => Ok(None),
+        Some(name) => Ok(Some(Start::Name(name))),
+        None => Ok(Some(Start::Files(files_from(from)?))),
+    }
 }
 
 /// `{embeddings, hidden, truncated}`, the vectors flat.

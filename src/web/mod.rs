@@ -8,7 +8,8 @@ mod profile;
 
 use crate::models::BatchShape;
 use crate::session::{
-    Continuation, EndReason, Example, Pooling, Question, Selection, Session, SessionOptions, Task, Text, TrainEvent,
+    AdapterOptions, Continuation, EndReason, Example, Pooling, Question, Ranking, Selection, Session, SessionOptions,
+    Task, Text, TrainEvent,
 };
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
 use error::{bad_option, to_error};
@@ -108,10 +109,11 @@ impl WebSession {
         self.session.warm_up(shape, &tell).await.map_err(to_error)
     }
 
-    /// Adds a fresh adapter.
+    /// Adds a fresh adapter, or one that starts from the vectors of another: a name, files, or undefined.
     #[wasm_bindgen(js_name = addAdapter)]
-    pub fn add_adapter(&mut self, name: &str, options: JsValue) -> Result<(), JsValue> {
-        self.session.add_adapter(name, from_js("options", options)?).map_err(to_error)
+    pub fn add_adapter(&mut self, name: &str, options: JsValue, from: JsValue) -> Result<(), JsValue> {
+        let options = AdapterOptions { from: convert::start(&from)?, ..from_js("options", options)? };
+        self.session.add_adapter(name, options).map_err(to_error)
     }
 
     /// Removes an adapter.
@@ -168,6 +170,13 @@ impl WebSession {
         let rows: Vec<Continuation> = from_js("inputs", rows)?;
         let adapter = from_js("adapter", adapter)?;
         to_js(&self.session.score(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
+    }
+
+    /// The most probable of some choices.
+    pub async fn choose(&mut self, rows: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
+        let rows: Vec<Ranking> = from_js("inputs", rows)?;
+        let adapter = from_js("adapter", adapter)?;
+        to_js(&self.session.choose(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
     }
 
     /// The parts of texts that answer questions.

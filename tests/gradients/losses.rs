@@ -59,3 +59,20 @@ pub fn supervised_contrastive(s: &Tensor, labels: &Tensor, weights: &Tensor, tem
     let each = ((log_p * &positives)?.sum(1)? / counts.maximum(1.0)?)?;
     (each.sum_all()?.neg()? / anchors)? * weights.sum_all()?
 }
+
+/// T-Few's loss by the paper's formulas, of token losses `(examples, choices, length)`; every choice is there.
+pub fn rank(losses: &Tensor, counted: &Tensor, answers: &[usize], weights: [f64; 3]) -> Result<Tensor> {
+    let lengths = counted.sum(2)?;
+    let scores = ((losses * counted)?.sum(2)? / &lengths)?.neg()?;
+    let chosen: Vec<f64> = (0..scores.elem_count())
+        .map(|at| f64::from(u8::from(answers[at / scores.dims()[1]] == at % scores.dims()[1])))
+        .collect();
+    let chosen = Tensor::from_vec(chosen, scores.dims(), &candle_core::Device::Cpu)?;
+    let right = (&scores * &chosen)?.sum(1)?;
+    let wrong = counted.broadcast_mul(&(1.0 - &chosen)?.unsqueeze(2)?)?;
+    let improbable = ((1.0 - losses.neg()?.exp()?)?.log()? * &wrong)?.sum((1, 2))?;
+    let unlikelihood = (improbable.neg()? / wrong.sum((1, 2))?)?;
+    let normalized = (scores.exp()?.sum(1)?.log()? - &right)?;
+    let [language, unlike, normal] = weights;
+    ((right.neg()? * language)? + (unlikelihood * unlike)? + (normalized * normal)?)?.mean_all()
+}

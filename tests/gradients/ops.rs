@@ -245,9 +245,6 @@ fn attend_shared(op: Attention, q: &Tensor, kv: &Tensor, bias: Option<&Tensor>, 
     if let Some(bias) = bias {
         scores = scores.broadcast_add(&bias.unsqueeze(0)?)?;
     }
-    if let Some(cap) = op.cap {
-        scores = ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?;
-    }
     let hidden = |at: usize| {
         let (query, key) = (at / count, at % count);
         let seen = !op.causal || (key <= query && op.window.is_none_or(|window| query < key + window));
@@ -265,7 +262,7 @@ fn attention_of_every_form() {
     let shared = Attention { key_heads: 2, ..full };
     let causal = Attention { causal: true, ..shared };
     let window = Attention { window: Some(2), ..causal };
-    for op in [shared, causal, window, Attention { cap: Some(0.7), ..window }, Attention { biased: true, ..causal }] {
+    for op in [shared, causal, window, Attention { biased: true, ..causal }] {
         let (batch, length, queries) = (2, 5, 12);
         let mut case = Case::new(&[&[batch * length, queries + 12]]);
         let (mask, _) = case.floats("mask", &[batch, length], &[1.0; 10]);
@@ -390,4 +387,26 @@ fn token_losses_in_parts() {
     let logits = case.vars[0].matmul(&vocabulary.t().unwrap()).unwrap();
     let reference = losses::cross_entropy(&logits, &labels, &w.flatten_all().unwrap());
     case.check_loss(total.unwrap(), reference);
+}
+
+/// Logits get the gradient of all three terms through the losses of their tokens.
+#[test]
+fn ranked_choices() {
+    let mut case = Case::new(&[&[8, 5]]);
+    let labels = case.integers_in("token_labels", &[4, 2], &[1, 0, 4, 2, 3, 3, 0, 1]);
+    let (counted, c) = case.floats("token_weights", &[4, 2], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    let answers = case.integers_in("labels", &[4], &[0, 1, 1, 0]);
+    let logits = case.x[0];
+    let losses = case.one(TokenLoss { start: 0 }, &[logits, labels, counted]);
+    let op = RankLoss { choices: 2, language: 0.5, unlikelihood: 2.0, normalized: 1.5, variant: RankVariant::Paper };
+    let ranked = case.graph.apply(op, &[losses, counted, answers]).unwrap();
+    let dlogits = case.graph.apply(TokenLoss { start: 0 }, &[logits, labels, ranked[1]]).unwrap()[1];
+    let loss = case.one(TotalLoss, &[ranked[0], logits, dlogits]);
+    let labels = Tensor::new(&[1u32, 0, 4, 2, 3, 3, 0, 1], &candle_core::Device::Cpu).unwrap();
+    let logits = case.vars[0].as_tensor();
+    let chosen = logits.gather(&labels.unsqueeze(1).unwrap(), 1).unwrap().squeeze(1).unwrap();
+    let losses = (logits.exp().and_then(|x| x.sum(1)?.log()).unwrap() - chosen).unwrap();
+    let shaped = |x: &Tensor| x.reshape((2, 2, 2)).unwrap();
+    let reference = losses::rank(&shaped(&losses), &shaped(&c), &[1, 0], [0.5, 2.0, 1.5]);
+    case.check_loss(loss, reference);
 }

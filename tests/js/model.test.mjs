@@ -352,3 +352,39 @@ test("trainable parameters are known at once", async (t) => {
   assert.deepEqual(model.trainableParameters("one"), { trainable: 14, total: 1400, percentage: 1 });
   assert.throws(() => model.trainableParameters("two"), { code: "unknown-adapter" });
 });
+
+test("choices and templates reach the session without what else a row holds", async (t) => {
+  const { model, sessions } = await load(t, { task: "text-generation", labels: [] });
+  const template = { prompt: "{{text}} spam?", choices: { spam: " yes", ham: " no" } };
+  const rows = [{ input: "a", choices: ["b", "c"], id: 1 }, { text: "d", template, id: 2 }];
+  const chosen = await model.choose(rows, { lengthNorm: 0 });
+  assert.deepEqual(chosen.map(({ choice }) => choice), ["b", "spam"]);
+  const [, passed, , options] = sessions[0].calls.find(([name]) => name === "choose");
+  assert.deepEqual([passed, options], [[{ input: "a", choices: ["b", "c"] }, { text: "d", template }], { lengthNorm: 0 }]);
+  await model.addAdapter("a");
+  const examples = [{ ...rows[0], answer: "c" }, { text: "d", label: "ham", templates: [template], id: 3 }];
+  await model.train("a", examples, { preset: "tFew", steps: 1 });
+  const [, , trained] = sessions[0].calls.find(([name]) => name === "beginTraining");
+  assert.deepEqual(trained, [{ input: "a", choices: ["b", "c"], answer: "c" }, { text: "d", label: "ham", templates: [template] }]);
+});
+
+test("rows without choices, answers or whole templates are refused by name", async (t) => {
+  const { model } = await load(t, { task: "text-generation", labels: [] });
+  const refused = (run, field) => assert.rejects(run, (error) => error.code === "bad-option" && error.details.field === field);
+  await refused(model.choose([{ input: "a", choices: [1] }]), "choices");
+  await refused(model.choose([{ text: "a", template: { prompt: "b" } }]), "template");
+  await refused(model.train("a", [{ input: "a", choices: ["b", "c"] }]), "answer");
+  await refused(model.train("a", [{ text: "a", label: "b", templates: {} }]), "templates");
+});
+
+test("an adapter starts from another by name or by files, and is restored by its own", async (t) => {
+  const { model, sessions } = await load(t);
+  const files = { "adapter_config.json": new Uint8Array(1), "adapter_model.safetensors": new Uint8Array(2) };
+  await model.addAdapter("one");
+  await model.addAdapter("two", { from: "one" });
+  await model.addAdapter("three", { from: files, seed: 1 });
+  const started = sessions[0].calls.filter(([name]) => name === "addAdapter").map(([, , options, from]) => [options, from]);
+  assert.deepEqual(started, [[{}, undefined], [{}, "one"], [{ seed: 1 }, files]]);
+  await assert.rejects(model.addAdapter("four", { from: "none" }), { code: "unknown-adapter" });
+  await assert.rejects(model.addAdapter("four", { from: 1 }), { code: "bad-option" });
+});

@@ -63,8 +63,8 @@ export class FakeSession {
   warmUp(batchSize, maxLength, progress) {
     return this.#slow("warmUp", [batchSize, maxLength], () => progress(1, 4));
   }
-  addAdapter(name, options) {
-    this.#enter("addAdapter", name, options);
+  addAdapter(name, options, from) {
+    this.#enter("addAdapter", name, options, ...(from === undefined ? [] : [from]));
     this.#new(name, "fresh");
   }
   loadAdapter(name, files) {
@@ -94,6 +94,10 @@ export class FakeSession {
     used.filter(Boolean).flatMap((names) => names.split("*")).forEach((name) => this.#adapter(name));
     return this.#slow("classify", [inputs, adapter, options], () =>
       inputs.map(({ text }, row) => ({ label: used[row] || "base", score: 1, scores: { [text]: 1 }, truncated: text.length > 20 })));
+  }
+  choose(rows, adapter, options) {
+    return this.#slow("choose", [rows, adapter, options], () =>
+      rows.map(({ choices, template }) => ({ choice: (choices ?? Object.keys(template.choices))[0], scores: {}, truncated: false })));
   }
   embed(inputs, adapter, options) {
     return this.#slow("embed", [inputs, adapter, options], () => ({

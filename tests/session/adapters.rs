@@ -4,7 +4,7 @@ use crate::support::assert_close;
 use crate::support::session::*;
 use ia3_web::backend::Backend;
 use ia3_web::session::Pooling;
-use ia3_web::session::{CombineOptions, Session, SessionOptions};
+use ia3_web::session::{AdapterOptions, CombineOptions, Session, SessionOptions, Start, TargetOption};
 use pollster::block_on;
 
 const POOLINGS: [Pooling; 2] = [Pooling::Mean, Pooling::Pooler];
@@ -145,4 +145,33 @@ fn a_closed_session_still_saves() {
     assert_eq!(session.save_adapter("a").unwrap(), files);
     let answer = block_on(session.classify(&texts(), &active(&["a"]), Default::default()));
     assert_eq!(answer.unwrap_err().code(), "not-ready");
+}
+
+#[test]
+fn an_adapter_starts_from_the_vectors_of_another() {
+    let mut session = session(Pooling::Mean);
+    add_drawn(&mut session, "a", 5);
+    let begin = |from| AdapterOptions { from: Some(from), ..Default::default() };
+    session.add_adapter("named", begin(Start::Name("a".into()))).unwrap();
+    let files = session.save_adapter("a").unwrap();
+    session.add_adapter("filed", begin(Start::Files(files))).unwrap();
+    let vectors = saved(&session, "a");
+    assert_eq!((saved(&session, "named"), saved(&session, "filed")), (vectors.clone(), vectors.clone()));
+    let names = |names: &[&str]| Some(TargetOption::List(names.iter().map(|name| name.to_string()).collect()));
+    let told = |targets: &[&str]| AdapterOptions {
+        target_modules: names(targets),
+        feedforward_modules: names(&[]),
+        ..begin(Start::Name("a".into()))
+    };
+    session.add_adapter("wider", told(&["key", "query"])).unwrap();
+    for (name, tensor) in saved(&session, "wider") {
+        match vectors.get(&name) {
+            Some(found) => assert_eq!(found, &tensor, "{name}"),
+            None => assert!(name.contains("query") && tensor.data.iter().all(|x| *x == 1.0), "{name}"),
+        }
+    }
+    assert_eq!(session.add_adapter("none", told(&["query"])).unwrap_err().code(), "adapter-mismatch");
+    let unknown = session.add_adapter("none", begin(Start::Name("b".into()))).unwrap_err();
+    assert_eq!(unknown.code(), "unknown-adapter");
+    assert!(!session.adapter_names().contains(&"none".to_string()));
 }

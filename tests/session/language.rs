@@ -10,7 +10,7 @@ use ia3_web::train::{Objective, TrainOptions};
 use pollster::block_on;
 
 /// The tiny LLaMA with the tokenizer of the tiny BERT, whose vocabulary is as large.
-fn llama(backend: Backend, task: Task) -> Session {
+pub fn llama(backend: Backend, task: Task) -> Session {
     let labels = if task == Task::TextClassification { LABELS.map(String::from).to_vec() } else { Vec::new() };
     let told = SessionOptions { task, labels, ..options(Pooling::Pooler) };
     let config = bytes("families/llama/config.json");
@@ -119,7 +119,7 @@ fn a_decoder_classifies_by_its_last_token() {
 }
 
 /// The tiny T5 with the same tokenizer.
-fn t5(backend: Backend) -> Session {
+pub fn t5(backend: Backend) -> Session {
     let told = SessionOptions { task: Task::Text2textGeneration, labels: Vec::new(), ..options(Pooling::Mean) };
     let mut session =
         Session::new(&bytes("families/t5/config.json"), &bytes("tiny-bert/tokenizer.json"), told).unwrap();

@@ -7,6 +7,7 @@ mod language;
 mod load;
 mod merge;
 mod profile;
+mod rank;
 mod resume;
 #[path = "../support/mod.rs"]
 mod support;

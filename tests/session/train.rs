@@ -2,10 +2,12 @@
 
 use crate::support::assert_close;
 use crate::support::session::*;
+use ia3_web::checkpoint::HostTensor;
 use ia3_web::session::Pooling;
 use ia3_web::session::{EndReason, Example, Session, TrainEvent};
-use ia3_web::train::{ContrastiveLoss, Objective, Schedule, TrainOptions};
+use ia3_web::train::{ContrastiveLoss, Objective, OptimizerOption, Schedule, TrainOptions};
 use pollster::block_on;
+use std::collections::BTreeMap;
 
 fn trained(options: &TrainOptions) -> (Session, Vec<f32>) {
     let mut session = session(Pooling::Mean);
@@ -177,4 +179,25 @@ fn pairs_can_be_trained_on() {
     let losses = train_on(&mut session, "a", &pairs, &[], &steps(10)).1.losses;
     assert_ne!(losses, train(&mut session, "a", &steps(10)).losses);
     assert!(losses[9] < losses[0]);
+}
+
+/// Vectors and the head's matrix, which is remembered by rows and columns.
+#[test]
+fn adafactor_takes_the_same_steps_on_every_device() {
+    let told = TrainOptions {
+        optimizer: Some(OptimizerOption::Adafactor),
+        objective: Some(Objective::CrossEntropy),
+        weight_decay: Some(1e-2),
+        ..steps(6)
+    };
+    let mut expected: Option<BTreeMap<String, HostTensor>> = None;
+    for (device, mut session) in sessions(Pooling::Pooler) {
+        session.add_adapter("a", Default::default()).unwrap();
+        let losses = train(&mut session, "a", &told).losses;
+        assert!(losses[5] < losses[0], "{device} {losses:?}");
+        let found = saved(&session, "a");
+        for (name, tensor) in expected.get_or_insert_with(|| found.clone()) {
+            assert_close(&format!("{device} {name}"), &found[name].data, &tensor.data, 1e-4);
+        }
+    }
 }

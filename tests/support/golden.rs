@@ -5,7 +5,7 @@ use ia3_web::adapter::{Layout, TaskType};
 use ia3_web::backend::{Backend, TrainState};
 use ia3_web::models::Output;
 use ia3_web::ops::PairLossKind;
-use ia3_web::train::{AdamW, forward_plan, training_plan};
+use ia3_web::train::{AdamW, Optimizer, forward_plan, training_plan};
 
 /// Relative to the largest element of each tensor.
 pub const TOLERANCE: f32 = 1e-4;
@@ -20,6 +20,8 @@ pub struct Bench {
     pub base: ia3_web::adapter::Base,
     pub case: serde_json::Value,
     pub golden: Tensors,
+    /// The batch, where the case has none of the usual form.
+    pub batch: Option<(BatchShape, Inputs)>,
 }
 
 impl Bench {
@@ -27,7 +29,8 @@ impl Bench {
         let (model, base) = model(folder, task, labels);
         load(&mut backend, &model, folder);
         let golden = tensors(&format!("{folder}/{case}/golden.safetensors"));
-        Bench { backend, model, base, case: json(&format!("{folder}/{case}/case.json")), golden }
+        let case = json(&format!("{folder}/{case}/case.json"));
+        Bench { backend, model, base, case, golden, batch: None }
     }
 
     pub async fn forward(&mut self, output: Output) -> Vec<f32> {
@@ -47,21 +50,32 @@ impl Bench {
         steps: usize,
         head: bool,
     ) -> Vec<(f32, Layout, Vec<f32>)> {
+        self.train_with(output, |step, _| AdamW { step, ..settings }.into(), steps, head).await
+    }
+
+    /// The same with an optimiser told for each step and layout.
+    pub async fn train_with(
+        &mut self,
+        output: Output,
+        settings: impl Fn(usize, &Layout) -> Optimizer,
+        steps: usize,
+        head: bool,
+    ) -> Vec<(f32, Layout, Vec<f32>)> {
         let mut adapter = adapter(&self.case, &self.golden, &self.base);
         if !head {
             adapter.head = None;
         }
         let layout = Layout::union(&self.base.sites, &[&adapter]);
-        let (shape, inputs) = batch(&self.case, &self.model);
+        let (shape, inputs) = self.batch.clone().unwrap_or_else(|| batch(&self.case, &self.model));
         let plan = training_plan(&self.model, shape, &layout, output).unwrap();
         let parameters = layout.pack(&adapter);
         let zeros = vec![0.0; parameters.len()];
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
-        let mut training = self.backend.begin_training(&state).await.unwrap();
+        let mut training = self.backend.begin_training(&state, &settings(1, &layout)).await.unwrap();
         let mut program = self.backend.compile_training(plan, &training).await.unwrap();
         let mut found = Vec::new();
         for step in 1..=steps {
-            let settings = AdamW { step, ..settings };
+            let settings = settings(step, &layout);
             let batches = [inputs.clone()];
             self.backend.train_step(&mut training, &mut program, &batches, &settings).await.unwrap();
             let result = self.backend.completed(&mut training, 0).await.unwrap().remove(0);

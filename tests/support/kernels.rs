@@ -30,6 +30,8 @@ enum Contents {
     Below(u32),
     /// These numbers.
     Given(Vec<f32>),
+    /// These integers.
+    Chosen(Vec<u32>),
 }
 
 /// Names of leaves; an op has at most this many inputs.
@@ -82,6 +84,7 @@ impl Case {
                 Contents::Floats => Data::F32(random.floats(count)),
                 Contents::Below(end) => Data::U32(random.below(*end, count)),
                 Contents::Given(data) => Data::F32(data.clone()),
+                Contents::Chosen(data) => Data::U32(data.clone()),
             }
         };
         NAMES.iter().zip(&self.inputs).map(|(name, input)| (*name, make(input))).collect()
@@ -91,7 +94,8 @@ impl Case {
     fn plan(&self) -> Plan {
         let mut graph = Graph::default();
         let leaf = |(name, (shape, contents)): (&&'static str, &Input)| {
-            let dtype = if matches!(contents, Contents::Below(_)) { Dtype::U32 } else { Dtype::F32 };
+            let dtype =
+                if matches!(contents, Contents::Below(_) | Contents::Chosen(_)) { Dtype::U32 } else { Dtype::F32 };
             graph.leaf(Leaf::Batch(name), shape.clone(), dtype)
         };
         let ids: Vec<Id> = NAMES.iter().zip(&self.inputs).map(leaf).collect();
@@ -172,6 +176,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("pair_loss", pair_loss()),
         ("pick", pick()),
         ("pool", pool()),
+        ("rank_loss", rank_loss()),
         ("relative_bias", relative_bias()),
         ("rms_norm", rms_norm()),
         ("rope", rope()),
@@ -259,14 +264,14 @@ pub fn attention() -> Vec<Case> {
     let plain = HEADS
         .into_iter()
         .flat_map(|(batch, length, heads, head)| attend(Attention::full(heads, heads * head), batch, length, length));
-    // Shared heads of keys, causal, windows, caps, biases, queries and keys apart: alone and together, in both kernels.
+    // Shared heads of keys, causal, windows, biases, queries and keys apart: alone and together, in both kernels.
     let others = [(2, 9, 4, 8), (1, 70, 6, 12), (2, 11, 4, 5)].into_iter().flat_map(|(batch, length, heads, head)| {
         let full = Attention::full(heads, heads * head);
         let shared = Attention { key_heads: 2, causal: true, ..full };
         let window = Attention { window: Some(4), ..shared };
-        let cap = Attention { cap: Some(2.0), key_heads: 1, ..window };
+        let one = Attention { key_heads: 1, ..window };
         let biased = Attention { biased: true, ..full };
-        let own = [shared, window, cap, biased, Attention { causal: true, ..biased }];
+        let own = [shared, window, one, biased, Attention { causal: true, ..biased }];
         let own = own.into_iter().flat_map(move |op| attend(op, batch, length, length));
         let apart = Attention { apart: true, ..full };
         own.chain(attend(apart, batch, length, length + 6)).chain(attend(
@@ -416,6 +421,26 @@ pub fn pool() -> Vec<Case> {
         })
     };
     [(1, 1, 3), (3, 7, 67), (9, 64, 384), (70_000, 2, 5)].into_iter().flat_map(each).collect()
+}
+
+/// Choices of one to `length` tokens, the last of the last example absent where it is not alone; answers in turn.
+pub fn rank_loss() -> Vec<Case> {
+    let each = |(examples, choices, length): (usize, usize, usize)| {
+        let rows = examples * choices;
+        let counted = |row: usize| if row + 1 == rows && choices > 2 { 0 } else { 1 + row * 3 % length };
+        let tokens = |row: usize| (0..length).map(move |token| f32::from(token < counted(row)));
+        let counted: Vec<f32> = (0..rows).flat_map(tokens).collect();
+        let losses = counted.iter().enumerate().map(|(at, x)| x * (0.2 + (at * 7 % 11) as f32 * 0.3)).collect();
+        let answers = (0..rows).map(|row| u32::from(row % choices == row / choices % choices.min(2))).collect();
+        let inputs = vec![
+            (vec![rows * length], Contents::Given(losses)),
+            (vec![rows, length], Contents::Given(counted)),
+            (vec![rows], Contents::Chosen(answers)),
+        ];
+        let op = RankLoss { choices, language: 1.0, unlikelihood: 0.7, normalized: 0.4, variant: RankVariant::Paper };
+        [op, RankLoss { variant: RankVariant::Code, ..op }].map(|op| Case::new(op, inputs.clone()))
+    };
+    [(1, 1, 1), (3, 4, 5), (70, 2, 9)].into_iter().flat_map(each).collect()
 }
 
 pub fn relative_bias() -> Vec<Case> {

@@ -6,6 +6,8 @@ mod embedded;
 pub mod families;
 pub mod golden;
 pub mod random;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod rank;
 pub mod run;
 pub mod session;
 

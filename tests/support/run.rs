@@ -5,7 +5,7 @@ use ia3_web::adapter::{Adapter, Base, Layout};
 use ia3_web::backend::{Backend, Inputs, TrainState};
 use ia3_web::models::{BatchShape, Model, Output};
 use ia3_web::plan::Plan;
-use ia3_web::train::{AdamW, forward_plan};
+use ia3_web::train::{AdamW, Optimizer, forward_plan};
 use pollster::block_on;
 
 /// A forward pass of one adapter over a batch.
@@ -27,7 +27,7 @@ pub fn forward(
 pub fn gradient(backend: &mut Backend, plan: Plan, parameters: &[f32], batches: &[Inputs]) -> (f32, Vec<f32>) {
     let zeros = vec![0.0; parameters.len()];
     let state = TrainState { parameters: parameters.to_vec(), first: zeros.clone(), second: zeros, step: 0 };
-    let settings = AdamW {
+    let settings = Optimizer::AdamW(AdamW {
         step: 1,
         learning_rate: 0.0,
         head_learning_rate: 0.0,
@@ -37,8 +37,8 @@ pub fn gradient(backend: &mut Backend, plan: Plan, parameters: &[f32], batches: 
         beta2: 0.999,
         eps: 1e-8,
         max_grad_norm: 0.0,
-    };
-    let mut training = block_on(backend.begin_training(&state)).unwrap();
+    });
+    let mut training = block_on(backend.begin_training(&state, &settings)).unwrap();
     let mut program = block_on(backend.compile_training(plan, &training)).unwrap();
     block_on(backend.train_step(&mut training, &mut program, batches, &settings)).unwrap();
     let result = block_on(backend.completed(&mut training, 0)).unwrap().remove(0);

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::kernel::{AdapterKind, Kernel};
 use crate::plan::Plan;
-use crate::train::AdamW;
+use crate::train::Optimizer;
 use faults::Faults;
 use memory::{Buffer, Memory};
 use pipelines::Pipelines;
@@ -153,10 +153,10 @@ impl Gpu {
         program.forward(self, inputs, table).await
     }
 
-    /// Starts a training run from `state`, or goes on with one.
-    pub async fn begin_training(&mut self, state: &TrainState) -> Result<GpuTraining> {
+    /// Starts a training run from `state`, or goes on with one. `settings` are those of any step: they tell the optimiser.
+    pub async fn begin_training(&mut self, state: &TrainState, settings: &Optimizer) -> Result<GpuTraining> {
         self.settle().await?;
-        GpuTraining::new(self, state).await
+        GpuTraining::new(self, state, settings).await
     }
 
     /// Submits one optimiser step over the sum of the micro-batches' gradients; it may still be running when this returns.
@@ -165,7 +165,7 @@ impl Gpu {
         training: &mut GpuTraining,
         program: &mut Program,
         batches: &[Inputs],
-        settings: &AdamW,
+        settings: &Optimizer,
     ) -> Result<()> {
         self.faults.check()?;
         training.step(self, program, batches, settings).await

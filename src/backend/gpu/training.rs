@@ -6,7 +6,7 @@ use super::program::{Dispatch, Program};
 use super::readback::Readback;
 use crate::backend::{Inputs, StepResult, TrainState};
 use crate::error::Result;
-use crate::train::AdamW;
+use crate::train::Optimizer;
 use std::collections::VecDeque;
 
 /// Steps that may be under way at once: more would only lengthen the queue, and a phone's watchdog counts it.
@@ -19,7 +19,7 @@ pub struct GpuTraining {
     /// Adds a micro-batch's gradient to the sum.
     accumulate: Dispatch,
     /// The optimiser on the gradient of one batch, and on the sum of several.
-    adamw: [Dispatch; 2],
+    optimizer: [Dispatch; 2],
     idle: Vec<Readback>,
     /// Steps under way, the oldest first.
     pending: VecDeque<(usize, Readback)>,
@@ -42,7 +42,7 @@ struct Buffers {
     first: Buffer,
     /// Second moments `(P)`.
     second: Buffer,
-    /// [`AdamW::packed`].
+    /// [`Optimizer::packed`].
     settings: Buffer,
     /// Loss and gradient norm.
     result: Buffer,
@@ -59,14 +59,15 @@ impl GpuTraining {
         &self.buffers.gradients
     }
 
-    /// Starts, or goes on, from `state`.
-    pub(super) async fn new(gpu: &mut Gpu, state: &TrainState) -> Result<GpuTraining> {
+    /// Starts, or goes on, from `state`, with the optimiser of these settings.
+    pub(super) async fn new(gpu: &mut Gpu, state: &TrainState, settings: &Optimizer) -> Result<GpuTraining> {
         let count = state.parameters.len();
-        let adamw = AdamW::kernel(count);
-        let accumulate = AdamW::accumulate_kernel(count + 1);
-        let optimiser = gpu.pipeline("AdamW", &adamw, 4).await?;
+        let kernel = settings.kernel(count);
+        let accumulate = Optimizer::accumulate_kernel(count + 1);
+        let optimizer = gpu.pipeline("optimizer", &kernel, 4).await?;
         let adder = gpu.pipeline("accumulate", &accumulate, 1).await?;
         let memory = gpu.memory();
+        let packed = settings.packed().len();
         let (buffers, idle) = memory
             .reserve("the trained vectors", count * 32, || {
                 let buffers = Buffers {
@@ -75,7 +76,7 @@ impl GpuTraining {
                     sum: memory.storage("sum of gradients", count + 1)?,
                     first: memory.storage("first moments", count)?,
                     second: memory.storage("second moments", count)?,
-                    settings: memory.storage("optimiser settings", 10)?,
+                    settings: memory.storage("optimizer settings", packed)?,
                     result: memory.storage("loss and norm", 2)?,
                 };
                 let idle = (0..IN_FLIGHT).map(|_| Readback::new(memory, 3 * count + 2)).collect::<Result<_>>()?;
@@ -88,10 +89,10 @@ impl GpuTraining {
         }
         let on = |gradient: &Buffer| {
             let bound: [&wgpu::Buffer; 6] = [gradient, settings, parameters, first, second, result];
-            Dispatch::new(gpu.device(), optimiser.clone(), &bound, adamw.grid)
+            Dispatch::new(gpu.device(), optimizer.clone(), &bound, kernel.grid)
         };
         Ok(GpuTraining {
-            adamw: [on(gradients), on(sum)],
+            optimizer: [on(gradients), on(sum)],
             accumulate: Dispatch::new(gpu.device(), adder, &[gradients, sum], accumulate.grid),
             idle,
             pending: VecDeque::new(),
@@ -109,7 +110,7 @@ impl GpuTraining {
         gpu: &Gpu,
         program: &Program,
         batches: &[Inputs],
-        settings: &AdamW,
+        settings: &Optimizer,
     ) -> Result<()> {
         self.collect(gpu, IN_FLIGHT - 1).await?;
         let mut readback = self.idle.pop().expect("a read-back is free when fewer steps than there are of them run");
@@ -133,7 +134,7 @@ impl GpuTraining {
             gpu.submit(encoder, program.dispatches() + usize::from(several) + usize::from(last));
         }
         readback.request();
-        self.pending.push_back((settings.step, readback));
+        self.pending.push_back((settings.step(), readback));
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl GpuTraining {
             self.accumulate.encode(&mut pass);
         }
         if last {
-            self.adamw[usize::from(several)].encode(&mut pass);
+            self.optimizer[usize::from(several)].encode(&mut pass);
         }
     }
 

@@ -1,0 +1,162 @@
+//! T-Few's loss of ranked choices (arXiv 2205.05638, section 3.2): the answer's tokens become probable, those of wrong choices improbable,
+//! and the answer more probable than the others for its length.
+
+use super::host::{integers, tensor, with_floats};
+use crate::error::{Error, Result};
+use crate::graph::{Io, Op, Shape};
+use crate::kernel::Kernel;
+use candle_core::Tensor;
+
+/// Where the paper's formulas and r-three/t-few's code differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RankVariant {
+    /// Means over examples of what the paper says of one.
+    Paper,
+    /// Language-model and unlikelihood loss are means over the tokens of the batch; 0.01 is added in the logarithm of the latter, and
+    /// padding up to the longest choice and answers add its value at probability zero.
+    Code,
+}
+
+/// Inputs `losses (B S)` of tokens (-log p), `counted (B, S)` (1 for tokens of a choice, else 0), `answers (B)` (1 for the row of an
+/// answer, else 0). A row is a choice, `choices` successive rows are an example; one without tokens is no choice. Outputs `loss (1)` and
+/// `dlosses (B S)`, its gradient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankLoss {
+    /// Rows of an example.
+    pub choices: usize,
+    /// What the language-model loss counts.
+    pub language: f32,
+    /// What the unlikelihood loss counts.
+    pub unlikelihood: f32,
+    /// What the length-normalised loss counts.
+    pub normalized: f32,
+    /// Whose formulas.
+    pub variant: RankVariant,
+}
+
+/// 1 - p is no less than this: a logarithm has to be taken of it.
+const LEAST: f32 = 1e-6;
+
+/// What the whole batch has.
+#[derive(Debug, Default)]
+struct Totals {
+    examples: usize,
+    /// Tokens of answers.
+    right: f32,
+    /// Tokens of wrong choices.
+    wrong: f32,
+    /// Choices, and tokens of the longest.
+    choices: f32,
+    longest: f32,
+}
+
+impl RankLoss {
+    /// What the code adds to 1 - p.
+    fn added(&self) -> f32 {
+        match self.variant {
+            RankVariant::Paper => 0.0,
+            RankVariant::Code => 1e-2,
+        }
+    }
+
+    /// What a token counts in a mean over `own` tokens of one example, or over `all` of the batch.
+    fn share(&self, own: f32, all: f32, examples: usize) -> f32 {
+        match self.variant {
+            RankVariant::Paper => 1.0 / (own.max(1.0) * examples as f32),
+            RankVariant::Code => 1.0 / all.max(1.0),
+        }
+    }
+
+    /// Loss and, in `d`, gradient of one example, whose rows have `length` tokens; `d` holds the token losses at first.
+    fn example(&self, d: &mut [f32], counted: &[f32], answers: &[u32], totals: &Totals) -> f32 {
+        let length = d.len() / self.choices;
+        let row = |at: usize| at * length..(at + 1) * length;
+        let sum = |x: &[f32], at: usize| row(at).map(|token| x[token] * counted[token]).sum::<f32>();
+        let lengths: Vec<f32> = (0..self.choices).map(|at| counted[row(at)].iter().sum()).collect();
+        let scores: Vec<f32> = (0..self.choices).map(|at| -sum(d, at) / lengths[at].max(1.0)).collect();
+        let present = |at: &usize| lengths[*at] > 0.0;
+        let most = (0..self.choices).filter(present).map(|at| scores[at]).fold(f32::NEG_INFINITY, f32::max);
+        let raised: f32 = (0..self.choices).filter(present).map(|at| (scores[at] - most).exp()).sum();
+        let wrong: f32 = (0..self.choices).filter(|at| answers[*at] == 0).map(|at| lengths[at]).sum();
+        let unlikely = self.unlikelihood * self.share(wrong, totals.wrong, totals.examples);
+        let mut loss = 0.0;
+        for at in (0..self.choices).filter(present) {
+            let answer = answers[at] == 1;
+            let likely = self.language * self.share(lengths[at], totals.right, totals.examples);
+            let normalized = self.normalized / totals.examples as f32;
+            let probability = (scores[at] - most).exp() / raised;
+            // The score falls by 1 / length for each unit of a token's loss.
+            let ranked = normalized * (f32::from(answer) - probability) / lengths[at];
+            if answer {
+                loss += normalized * (raised.ln() + most - scores[at]);
+            }
+            for token in row(at) {
+                let (p, counts) = ((-d[token]).exp(), counted[token]);
+                let other = (1.0 - p + self.added()).max(LEAST);
+                let (own, slope) =
+                    if answer { (likely * d[token], likely) } else { (-unlikely * other.ln(), -unlikely * p / other) };
+                loss += counts * own;
+                d[token] = counts * (slope + ranked);
+            }
+        }
+        loss
+    }
+}
+
+impl Op for RankLoss {
+    fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
+        if !inputs[2][0].is_multiple_of(self.choices) {
+            return Err(Error::Shape {
+                op: format!("{self:?}"),
+                reason: format!("the batch has {} rows", inputs[2][0]),
+            });
+        }
+        Ok(vec![vec![1], inputs[0].clone()])
+    }
+
+    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let answers = integers(&inputs[2])?;
+        let tokens = inputs[0].elem_count() / answers.len() * self.choices;
+        let mut loss = 0.0;
+        let dlosses = with_floats(&[&inputs[0], &inputs[1]], |x| {
+            let totals = Totals::of(x[1], &answers, self.choices);
+            let mut d = x[0].to_vec();
+            for (at, d) in d.chunks_exact_mut(tokens).enumerate() {
+                let rows = at * self.choices..(at + 1) * self.choices;
+                loss += self.example(d, &x[1][at * tokens..][..tokens], &answers[rows], &totals);
+            }
+            if self.variant == RankVariant::Code {
+                let others = totals.choices * totals.longest - totals.wrong;
+                loss -= self.unlikelihood * others * 1.01_f32.ln() / totals.wrong.max(1.0);
+            }
+            Ok(d)
+        })?;
+        Ok(vec![tensor(vec![loss], &[1])?, tensor(dlosses, inputs[0].dims())?])
+    }
+
+    fn kernel(&self, io: &Io) -> Kernel {
+        let batch = io.inputs[2][0];
+        let (examples, length) = (batch / self.choices, io.inputs[0][0] / batch);
+        let sizes = [("examples", examples), ("choices", self.choices), ("len", length)];
+        Kernel::new(include_str!("rank_loss.wgsl"), 3, &sizes, [1; 3])
+            .with("language", self.language)
+            .with("unlikelihood", self.unlikelihood)
+            .with("normalized", self.normalized)
+            .with("by_tokens", self.variant == RankVariant::Code)
+            .with("added", self.added())
+            .with_size("loss_offset", io.output_offsets[0])
+    }
+}
+
+impl Totals {
+    fn of(counted: &[f32], answers: &[u32], choices: usize) -> Totals {
+        let mut totals = Totals { examples: answers.len() / choices, ..Totals::default() };
+        for (row, answer) in counted.chunks_exact(counted.len() / answers.len()).zip(answers) {
+            let length: f32 = row.iter().sum();
+            totals.choices += f32::from(length > 0.0);
+            totals.longest = totals.longest.max(length);
+            *(if *answer == 1 { &mut totals.right } else { &mut totals.wrong }) += length;
+        }
+        totals
+    }
+}

@@ -1,0 +1,197 @@
+//! Choices ranked by how probable they are for their length: T-Few's examples and its prediction (arXiv 2205.05638, section 3.2).
+
+use super::examples::{Example, bad};
+use super::infer::{InferOptions, Selection, Text};
+use super::run::Examples;
+use super::template::Template;
+use super::{Session, Task, mismatch};
+use crate::error::Result;
+use crate::train::{Encoded, Metrics, Ranked, Target, argmax, softmax};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An input and the choices that might answer it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Ranking {
+    /// A text in a template: its labels are chosen from.
+    Filled {
+        /// The template.
+        template: Template,
+        /// The text.
+        #[serde(flatten)]
+        text: Text,
+    },
+    /// An input as it stands.
+    Given {
+        /// What a decoder goes on from, or an encoder reads.
+        input: String,
+        /// What might follow. Tokenised by itself: where a space belongs before it, it begins with it.
+        choices: Vec<String>,
+    },
+}
+
+/// How to rank.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ChooseOptions {
+    /// Rows run together; each choice is one.
+    pub batch_size: Option<usize>,
+    /// Tokens after which an input is cut.
+    pub max_length: Option<usize>,
+    /// Power of its length that a choice's log-probability is divided by: 1, the default, is the mean of its tokens', 0 the sum.
+    pub length_norm: Option<f32>,
+}
+
+/// The most probable of some choices.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Choice {
+    /// The choice, or with a template its label.
+    pub choice: String,
+    /// Log-probability of each choice, in nats, over the power of its length.
+    pub scores: BTreeMap<String, f32>,
+    /// Did the input lose tokens?
+    pub truncated: bool,
+}
+
+/// What the rows of an example are, and the name of each.
+struct Rows {
+    names: Vec<String>,
+    rows: Vec<(Encoded, Target)>,
+}
+
+impl Session {
+    /// The most probable choice for each input.
+    pub async fn choose(
+        &mut self,
+        rankings: &[Ranking],
+        selection: &Selection,
+        options: ChooseOptions,
+    ) -> Result<Vec<Choice>> {
+        if !self.options.task.is_language() {
+            return Err(mismatch(self.options.task, Task::TextGeneration));
+        }
+        let ChooseOptions { batch_size, max_length, length_norm } = options;
+        let length = self.length(max_length)?;
+        let rows = |(index, ranking): (usize, &Ranking)| match ranking {
+            Ranking::Filled { template, text } => self.filled(index, template, text, length),
+            Ranking::Given { input, choices } => self.choices(index, input, choices, choices, length),
+        };
+        let found = rankings.iter().enumerate().map(rows).collect::<Result<Vec<_>>>()?;
+        let each: Vec<_> = found.iter().map(|found| found.rows.as_slice()).collect();
+        let infer = InferOptions { batch_size, max_length };
+        let scores = self.rank(&each, selection, infer, length_norm.unwrap_or(1.0)).await?;
+        let choice = |(Rows { names, rows }, scores): (Rows, Vec<f32>)| Choice {
+            choice: names[argmax(&scores)].clone(),
+            scores: names.into_iter().zip(scores).collect(),
+            truncated: rows.iter().any(|(text, _)| text.truncated),
+        };
+        Ok(found.into_iter().zip(scores).map(choice).collect())
+    }
+
+    /// How often the answer is ranked first, and the mean cross-entropy of the scores. Of several templates the first is taken.
+    pub(super) async fn rank_metrics(
+        &mut self,
+        examples: &[Vec<Ranked>],
+        selection: &Selection,
+        options: InferOptions,
+    ) -> Result<Metrics> {
+        let each: Vec<_> = examples.iter().map(|variants| variants[0].rows.as_slice()).collect();
+        let scores = self.rank(&each, selection, options, 1.0).await?;
+        let mut metrics = Metrics { accuracy: 0.0, macro_f1: 0.0, loss: 0.0, confusion: Vec::new() };
+        for (scores, variants) in scores.iter().zip(examples) {
+            let (answer, count) = (variants[0].answer, examples.len() as f64);
+            metrics.accuracy += f64::from(u8::from(argmax(scores) == answer)) / count;
+            metrics.loss -= f64::from(softmax(scores)[answer].max(f32::MIN_POSITIVE)).ln() / count;
+        }
+        Ok(metrics)
+    }
+
+    /// What each choice scores, example by example.
+    async fn rank(
+        &mut self,
+        examples: &[&[(Encoded, Target)]],
+        selection: &Selection,
+        options: InferOptions,
+        length_norm: f32,
+    ) -> Result<Vec<Vec<f32>>> {
+        let (texts, targets) = examples.concat().into_iter().unzip();
+        let all = Examples { texts, targets, ..Examples::default() };
+        let selection = match selection {
+            Selection::Rows(names) if names.len() == examples.len() => {
+                let each = |(name, rows): (&Option<String>, &&[_])| std::iter::repeat_n(name.clone(), rows.len());
+                Selection::Rows(names.iter().zip(examples).flat_map(each).collect())
+            }
+            Selection::Rows(_) | Selection::Active(_) => selection.clone(),
+        };
+        let losses = self.token_losses(&all, &selection, options).await?;
+        let mut scores = losses.into_iter().map(|row| -row.iter().sum::<f32>() / (row.len() as f32).powf(length_norm));
+        Ok(examples.iter().map(|rows| scores.by_ref().take(rows.len()).collect()).collect())
+    }
+
+    /// The forms of an example whose choices are ranked, one for each of its templates; None for any other example.
+    pub(super) fn ranked(&self, index: usize, example: &Example, max_length: usize) -> Result<Option<Vec<Ranked>>> {
+        let answered = |Rows { names, rows }: Rows, answer: &str| {
+            let list = names.join("', '");
+            let missing = || bad(index, format!("has the answer '{answer}', which is not among its choices '{list}'"));
+            Ok(Ranked { answer: names.iter().position(|name| name == answer).ok_or_else(missing)?, rows })
+        };
+        match example {
+            _ if !self.options.task.is_language() => Ok(None),
+            Example::Ranked { input, choices, answer } => {
+                Ok(Some(vec![answered(self.choices(index, input, choices, choices, max_length)?, answer)?]))
+            }
+            Example::Prompted { templates, .. } if templates.is_empty() => {
+                Err(bad(index, "has an empty list of templates: give it one at least"))
+            }
+            Example::Prompted { text, label, templates } => {
+                let form = |template| answered(self.filled(index, template, text, max_length)?, label);
+                templates.iter().map(form).collect::<Result<_>>().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn filled(&self, index: usize, template: &Template, text: &Text, max_length: usize) -> Result<Rows> {
+        let (labels, choices): (Vec<_>, Vec<_>) = template.choices.clone().into_iter().unzip();
+        self.choices(index, &template.fill(text)?, &choices, &labels, max_length)
+    }
+
+    /// A row for each choice, with the token that ends a text. Choices that could not be told apart are refused.
+    fn choices(
+        &self,
+        index: usize,
+        input: &str,
+        choices: &[String],
+        names: &[String],
+        max_length: usize,
+    ) -> Result<Rows> {
+        if choices.len() < 2 {
+            return Err(bad(index, format!("has {} choices: give it two at least", choices.len())));
+        }
+        let mut rows: Vec<(Encoded, Target)> = Vec::with_capacity(choices.len());
+        for choice in choices {
+            if self.tokenizer.plain(choice)?.is_empty() {
+                return Err(bad(
+                    index,
+                    format!("has the choice '{choice}', which makes no tokens: give it some words"),
+                ));
+            }
+            let row = match self.options.task {
+                Task::Text2textGeneration => self.rewritten(index, input, choice, true, max_length)?,
+                _ => self.continued(index, input, choice, true, max_length)?,
+            };
+            if let Some(same) = rows.iter().position(|found| *found == row) {
+                return Err(bad(
+                    index,
+                    format!(
+                        "has the choices '{}' and '{choice}', which are the same tokens: leave one out",
+                        choices[same]
+                    ),
+                ));
+            }
+            rows.push(row);
+        }
+        Ok(Rows { names: names.to_vec(), rows })
+    }
+}
