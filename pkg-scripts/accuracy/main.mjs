@@ -29,7 +29,8 @@ async function session(labels) {
   const file = (name) => readFileSync(join(place.hub, MODEL, name));
   const made = new Session(file("config.json"), file("tokenizer.json"), { task: "text-classification", labels, pooling: "mean" });
   await made.openDevice("wasm");
-  made.beginWeights(undefined, undefined);
+  made.beginWeights();
+  made.beginFile("model.safetensors", undefined, undefined);
   made.feedWeights(file("model.safetensors"));
   await made.finishWeights();
   return made;

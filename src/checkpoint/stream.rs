@@ -5,12 +5,13 @@ use std::cmp::Ordering;
 use sha2::{Digest, Sha256};
 
 use super::HostTensor;
-use super::header::{FILE, Header, TensorInfo};
+use super::header::{Header, TensorInfo};
 use super::safetensors::{decode, element_bytes};
 use crate::{Error, Result};
 
 /// Takes the bytes of a file in order, in chunks of any size, and gives out each tensor as soon as it is complete.
 pub struct StreamReader {
+    file: String,
     content_length: Option<u64>,
     sha256: Option<[u8; 32]>,
     hasher: Sha256,
@@ -32,9 +33,10 @@ struct Current {
 }
 
 impl StreamReader {
-    /// Awaits a file. `content_length` (bytes) and `sha256` are compared with what arrives, where they are known.
-    pub fn new(content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Self {
+    /// Awaits a file, called `file` in errors. `content_length` (bytes) and `sha256` are compared with what arrives, where they are known.
+    pub fn new(file: &str, content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Self {
         StreamReader {
+            file: file.into(),
             content_length,
             sha256,
             hasher: Sha256::new(),
@@ -52,7 +54,7 @@ impl StreamReader {
     pub fn feed(&mut self, mut chunk: &[u8], sink: &mut dyn FnMut(&str, HostTensor) -> Result<()>) -> Result<()> {
         self.received += chunk.len() as u64;
         if let Some(expected) = self.content_length.filter(|length| self.received > *length) {
-            return Err(Error::FileLength { file: FILE.into(), expected, actual: self.received });
+            return Err(Error::FileLength { file: self.file.clone(), expected, actual: self.received });
         }
         if self.sha256.is_some() {
             self.hasher.update(chunk);
@@ -68,6 +70,11 @@ impl StreamReader {
                 fed
             }
         }
+    }
+
+    /// What the file is called.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// Name and number format of the tensors passed over so far.
@@ -86,7 +93,7 @@ impl StreamReader {
         let actual: [u8; 32] = self.hasher.finalize().into();
         match self.sha256 {
             Some(expected) if expected != actual => {
-                Err(Error::FileHash { file: FILE.into(), expected: hex(&expected), actual: hex(&actual) })
+                Err(Error::FileHash { file: self.file.clone(), expected: hex(&expected), actual: hex(&actual) })
             }
             Some(_) | None => Ok(()),
         }
@@ -94,13 +101,21 @@ impl StreamReader {
 
     /// Where the header ends, as far as the bytes so far tell.
     fn header_end(&self) -> Result<u64> {
-        self.head.first_chunk().map_or(Ok(8), |first| Header::length(*first))
+        self.head.first_chunk().map_or(Ok(8), |first| Header::length(*first)).map_err(|error| self.named(error))
+    }
+
+    /// A header does not know which file it begins.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::NotSafetensors { reason, .. } => Error::NotSafetensors { file: self.file.clone(), reason },
+            other => other,
+        }
     }
 
     fn compare_length(&self, expected: u64, actual: u64) -> Result<()> {
         match actual.cmp(&expected) {
-            Ordering::Less => Err(Error::FileTruncated { file: FILE.into(), expected, actual }),
-            Ordering::Greater => Err(Error::FileLength { file: FILE.into(), expected, actual }),
+            Ordering::Less => Err(Error::FileTruncated { file: self.file.clone(), expected, actual }),
+            Ordering::Greater => Err(Error::FileLength { file: self.file.clone(), expected, actual }),
             Ordering::Equal => Ok(()),
         }
     }
@@ -119,7 +134,7 @@ impl StreamReader {
             self.head.extend_from_slice(taken);
             *chunk = rest;
         }
-        let header = Header::parse(&self.head)?;
+        let header = Header::parse(&self.head).map_err(|error| self.named(error))?;
         if let Some(length) = self.content_length {
             self.compare_length(header.file_bytes, length)?;
         }

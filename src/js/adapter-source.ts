@@ -2,7 +2,7 @@
 
 import { Ia3Error } from "./errors.js";
 import { byPath, bytesOf, oneFolder } from "./files.js";
-import { chunksOf, join, request, type Fetch } from "./http.js";
+import { chunksOf, isAbsent, join, request, type Fetch } from "./http.js";
 import { absolute, isUrl, remoteFolder, type HubOptions } from "./source.js";
 import type { AdapterFiles, AdapterSource } from "./types.js";
 import { isZip, unzip } from "./zip.js";
@@ -59,9 +59,7 @@ async function fetchedIfThere(url: string, place: AdapterPlace): Promise<Uint8Ar
   try {
     return await fetched(url, place);
   } catch (error) {
-    // A server answers 404 for what is not there, or with a page of its own; anything else is a failure.
-    const status = error instanceof Ia3Error ? error.details["status"] : undefined;
-    if (status === 404 || status === 403 || status === 200) return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

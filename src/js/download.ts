@@ -3,7 +3,6 @@
 import type { CacheWriter } from "./cache.js";
 import { Ia3Error } from "./errors.js";
 import { announcedLength, chunksOf, join } from "./http.js";
-import type { ModelFile } from "./protocol.js";
 
 /** What a download reports to while it runs. */
 export interface Watcher {
@@ -13,7 +12,7 @@ export interface Watcher {
 
 /** An opened file: its size is known, its bytes are still to come. */
 export class Download {
-  readonly file: ModelFile;
+  readonly file: string;
   /** Whether the bytes come from the cache. */
   readonly cached: boolean;
   /** Bytes in all, where known. */
@@ -22,7 +21,7 @@ export class Download {
   /** Hidden headers may hide a compression, and then the announced length is not the one that counts. */
   readonly #lengthIsExact: boolean;
 
-  private constructor(file: ModelFile, body: ReadableStream<Uint8Array>, length: number | undefined, cached: boolean, exact: boolean) {
+  private constructor(file: string, body: ReadableStream<Uint8Array>, length: number | undefined, cached: boolean, exact: boolean) {
     this.file = file;
     this.cached = cached;
     this.length = length;
@@ -30,11 +29,11 @@ export class Download {
     this.#lengthIsExact = exact;
   }
 
-  static ofBlob(file: ModelFile, blob: Blob): Download {
+  static ofBlob(file: string, blob: Blob): Download {
     return new Download(file, blob.stream(), blob.size, false, true);
   }
 
-  static ofResponse(file: ModelFile, response: Response, cached: boolean): Download {
+  static ofResponse(file: string, response: Response, cached: boolean): Download {
     const body = response.body ?? new Blob().stream();
     return new Download(file, body, announcedLength(response), cached, response.type !== "cors");
   }
@@ -97,7 +96,7 @@ export class Download {
   }
 }
 
-async function checkHash(file: ModelFile, bytes: Uint8Array, expected: string): Promise<void> {
+async function checkHash(file: string, bytes: Uint8Array, expected: string): Promise<void> {
   if (!globalThis.crypto?.subtle) {
     throw new Ia3Error("bad-option", `sha256 of ${file} cannot be checked on an insecure page: use https or localhost, or leave it out`);
   }

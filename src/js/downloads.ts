@@ -3,10 +3,12 @@
 import type { CacheWriter, FileCache } from "./cache.js";
 import { Download, type Watcher } from "./download.js";
 import { toIa3Error, type ErrorCode } from "./errors.js";
-import { request, type Fetch } from "./http.js";
+import { isAbsent, request, type Fetch } from "./http.js";
 import type { Session } from "./ia3_web.js";
 import { Progress } from "./progress.js";
-import { MODEL_FILES, type Call, type LoadArgs, type ModelFile } from "./protocol.js";
+import { INDEX, type Call, type LoadArgs, type ModelFile } from "./protocol.js";
+import { LONGEST_INDEX, indexTooLong, shardsOf } from "./shards.js";
+import { placeOf } from "./source.js";
 import type { ProgressEvent } from "./types.js";
 
 /** Errors that say that a file is not what its URL promises: a cached copy is dropped and fetched once more. */
@@ -33,10 +35,12 @@ export class Downloads {
 
   /** Opens files side by side, so that all sizes are known before the first byte is counted. */
   async openAll<F extends ModelFile>(files: readonly F[]): Promise<Record<F, Download>> {
-    const opened = await Promise.allSettled(files.map((file) => this.#open(file)));
-    const failed = opened.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
-    return Object.fromEntries(this.#opened.map((download) => [download.file, download])) as Record<F, Download>;
+    const opened = await Promise.allSettled(files.map((file) => (file === "model.safetensors" ? this.#openWeights() : this.#open(file))));
+    const found = opened.map((result, at) => {
+      if (result.status === "rejected") throw result.reason;
+      return [files[at], result.value] as const;
+    });
+    return Object.fromEntries(found) as Record<F, Download>;
   }
 
   /** A small file whole. */
@@ -47,10 +51,40 @@ export class Downloads {
 
   /** The weights, chunk by chunk: no whole copy is held on the way. */
   async feed(session: Session, download: Download): Promise<void> {
-    session.beginWeights(download.length, this.#args.sha256[download.file]);
+    session.beginWeights();
+    if (download.file === INDEX) await this.#feedShards(session, download);
+    else await this.#feedFile(session, download);
+    await session.finishWeights();
+  }
+
+  // One after the other: bodies that wait unread would hold all the connections a browser has for one server.
+  async #feedShards(session: Session, index: Download): Promise<void> {
+    const { files, totalBytes } = shardsOf(await this.#indexBytes(index));
+    let left = totalBytes;
+    this.#progress.expect(left);
+    for (const [at, file] of files.entries()) {
+      const shard = await this.#open(file);
+      left = at + 1 < files.length ? Math.max(0, left - (shard.length ?? 0)) : 0;
+      this.#progress.expect(left);
+      await this.#feedFile(session, shard);
+    }
+  }
+
+  async #indexBytes(index: Download): Promise<Uint8Array> {
+    let received = 0;
+    const { add, done } = this.#watcher(index.file);
+    const bounded = (bytes: number) => {
+      received += bytes;
+      if (received > LONGEST_INDEX) throw indexTooLong();
+      add(bytes);
+    };
+    return index.bytes({ add: bounded, done }, this.#keeper(index), this.#signal, this.#args.sha256[index.file]);
+  }
+
+  async #feedFile(session: Session, download: Download): Promise<void> {
+    session.beginFile(download.file, download.length, this.#args.sha256[download.file]);
     const chunks = download.chunks(this.#watcher(download.file), this.#keeper(download), this.#signal);
     for await (const chunk of chunks) session.feedWeights(chunk);
-    await session.finishWeights();
   }
 
   /** Lets go of what was opened and not read. */
@@ -61,20 +95,40 @@ export class Downloads {
   /** Deletes the cache entry that an error is about; `true` if a fresh copy may help. */
   async dropDamaged(error: unknown): Promise<boolean> {
     const file = damagedFile(error);
-    if (!file) return false;
-    const url = this.#args.source.files[file];
+    // An error names the file that it found damaged, and that can only be one that was opened.
+    if (!file || !this.#opened.some((download) => download.file === file)) return false;
+    const url = placeOf(this.#args.source, file);
     if (typeof url === "string") await this.#cache?.drop(url);
     return this.#opened.some((download) => download.file === file && download.cached);
   }
 
-  async #open(file: ModelFile): Promise<void> {
+  async #open(file: string): Promise<Download> {
     this.#progress.initiate(file);
-    const download = await this.#find(file, this.#args.source.files[file]);
+    const download = await this.#find(file, placeOf(this.#args.source, file));
     this.#opened.push(download);
     this.#progress.download(file, download.length ?? 0, download.cached);
+    return download;
   }
 
-  async #find(file: ModelFile, place: string | Blob): Promise<Download> {
+  // Only its server knows whether a model has one file or shards; without it, a kept index says so.
+  async #openWeights(): Promise<Download> {
+    if (await this.#isKept(INDEX)) return this.#open(INDEX);
+    try {
+      return await this.#open("model.safetensors");
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      return this.#open(INDEX).catch((other: unknown) => {
+        throw isAbsent(other) ? error : other;
+      });
+    }
+  }
+
+  async #isKept(file: string): Promise<boolean> {
+    const { folder } = this.#args.source;
+    return typeof folder === "string" && (await this.#cache?.find(folder + file)) !== undefined;
+  }
+
+  async #find(file: string, place: string | Blob): Promise<Download> {
     if (typeof place !== "string") return Download.ofBlob(file, place);
     const kept = await this.#cache?.find(place);
     if (kept) return Download.ofResponse(file, kept, true);
@@ -82,23 +136,22 @@ export class Downloads {
     return Download.ofResponse(file, await request(this.#fetch, place, init), false);
   }
 
-  #watcher(file: ModelFile): Watcher {
+  #watcher(file: string): Watcher {
     return { add: (bytes) => this.#progress.add(file, bytes), done: () => this.#progress.done(file) };
   }
 
   #keeper({ file, length, cached }: Download): CacheWriter | undefined {
-    const url = this.#args.source.files[file];
+    const url = placeOf(this.#args.source, file);
     if (cached || typeof url !== "string") return undefined;
     return this.#cache?.keep(url, length, (reason) => this.#progress.skipped(file, reason));
   }
 }
 
 /** The file that an error finds damaged. */
-function damagedFile(error: unknown): ModelFile | undefined {
+function damagedFile(error: unknown): string | undefined {
   const { code, details } = toIa3Error(error);
   if (!DAMAGED.includes(code)) return undefined;
-  const named = MODEL_FILES.find((file) => file === details["file"]);
-  if (named) return named;
+  if (typeof details["file"] === "string") return details["file"];
   if (code === "bad-config") return "config.json";
   return code === "bad-tokenizer" ? "tokenizer.json" : "model.safetensors";
 }

@@ -1,9 +1,11 @@
-// How large a model is, from its configuration and the header of its weights: nothing else is fetched.
+// How large a model is, from its configuration and the headers of its weights: nothing else is fetched.
 
 import { Ia3Error } from "./errors.js";
-import { announcedLength, chunksOf, join, request, type Fetch } from "./http.js";
-import type { EstimateArgs } from "./protocol.js";
+import { announcedLength, chunksOf, isAbsent, join, request, type Fetch } from "./http.js";
+import { INDEX, type EstimateArgs, type ResolvedSource } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
+import { LONGEST_INDEX, indexTooLong, shardsOf } from "./shards.js";
+import { placeOf } from "./source.js";
 
 /** Fetched at once: a header has about 100 bytes a tensor, so most are inside and need no second request. */
 const FIRST_BYTES = 64 * 1024;
@@ -24,34 +26,59 @@ export async function measure(
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<{ downloadBytes: number; memoryBytes: number }> {
-  const { files } = source;
   const [glue, config, tokenizerBytes, weights] = await Promise.all([
     runtime.glue(),
-    small(files["config.json"], runtime.fetch, signal),
-    size(files["tokenizer.json"], runtime.fetch, signal),
-    header(files["model.safetensors"], runtime.fetch, signal),
+    small(placeOf(source, "config.json"), runtime.fetch, signal),
+    size(placeOf(source, "tokenizer.json"), runtime.fetch, signal),
+    headers(source, runtime.fetch, signal),
   ]);
-  const { weightBytes, memoryBytes } = glue.estimate(new TextDecoder().decode(config), weights.bytes, options);
-  const remote = typeof files["model.safetensors"] === "string";
-  const total = config.length + tokenizerBytes + (weights.size ?? weightBytes);
-  return { downloadBytes: remote ? total : 0, memoryBytes };
+  const starts = weights.files.map(({ bytes }) => bytes);
+  const { weightBytes, memoryBytes } = glue.estimate(new TextDecoder().decode(config), starts, options);
+  const sizes = weights.files.reduce<number | undefined>((sum, { size }) => (size === undefined || sum === undefined ? undefined : sum + size), 0);
+  const total = config.length + tokenizerBytes + weights.indexBytes + (sizes ?? (weights.totalBytes || weightBytes));
+  return { downloadBytes: typeof source.folder === "string" ? total : 0, memoryBytes };
+}
+
+/** The starts of the files that hold the weights. */
+interface Weights {
+  files: Prefix[];
+  /** Bytes of the index, if there is one, and of all tensors, if it tells. */
+  indexBytes: number;
+  totalBytes: number;
+}
+
+/** The headers of the one file or of all shards. */
+async function headers(source: ResolvedSource, fetch: Fetch, signal: AbortSignal): Promise<Weights> {
+  try {
+    return { files: [await header(source, "model.safetensors", fetch, signal)], indexBytes: 0, totalBytes: 0 };
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    const index = await start(source, INDEX, LONGEST_INDEX + 1, fetch, signal).catch((other: unknown) => {
+      throw isAbsent(other) ? error : other;
+    });
+    if (index.bytes.length > LONGEST_INDEX) throw indexTooLong();
+    const { files, totalBytes } = shardsOf(index.bytes);
+    const found = await Promise.all(files.map((file) => header(source, file, fetch, signal)));
+    return { files: found, indexBytes: index.bytes.length, totalBytes };
+  }
 }
 
 /** The first bytes of a safetensors file, with the whole header. */
-async function header(place: string | Blob, fetch: Fetch, signal: AbortSignal): Promise<Prefix> {
-  const first = await prefix(place, FIRST_BYTES, fetch, signal);
-  const needed = headerEnd(first);
-  return needed <= first.bytes.length ? first : prefix(place, needed, fetch, signal);
+async function header(source: ResolvedSource, file: string, fetch: Fetch, signal: AbortSignal): Promise<Prefix> {
+  const first = await start(source, file, FIRST_BYTES, fetch, signal);
+  const needed = headerEnd(file, first);
+  return needed <= first.bytes.length ? first : start(source, file, needed, fetch, signal);
 }
 
 // A safetensors file is 8 bytes with the length of the header (little-endian), the header, and the tensors.
-function headerEnd({ bytes, size }: Prefix): number {
+function headerEnd(file: string, { bytes, size }: Prefix): number {
   const length = bytes.length < 8 ? NaN : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   if (length <= Math.min(LONGEST_HEADER, (size ?? Infinity) - 8)) return 8 + length;
-  throw new Ia3Error("not-safetensors", "model.safetensors does not begin with a header: check the source", { file: "model.safetensors" });
+  throw new Ia3Error("not-safetensors", `${file} does not begin with a header: check the source`, { file });
 }
 
-async function prefix(place: string | Blob, length: number, fetch: Fetch, signal: AbortSignal): Promise<Prefix> {
+async function start(source: ResolvedSource, file: string, length: number, fetch: Fetch, signal: AbortSignal): Promise<Prefix> {
+  const place = placeOf(source, file);
   if (typeof place !== "string") {
     return { bytes: new Uint8Array(await place.slice(0, length).arrayBuffer()), size: place.size };
   }

@@ -21,6 +21,13 @@ export async function request(fetch: Fetch, url: string, init: RequestInit = {})
   return response;
 }
 
+/** Whether an error says that there is no such file: a server answers 404 for it, or with a page of its own. */
+export function isAbsent(error: unknown): boolean {
+  if (!(error instanceof Ia3Error) || error.code !== "file-unreachable") return false;
+  const { status, missing } = error.details;
+  return status === 404 || status === 403 || status === 200 || missing !== undefined;
+}
+
 /** The size a server announced; `undefined` where it says nothing or announces the compressed size. */
 export function announcedLength(response: Response): number | undefined {
   const length = response.headers.get("content-length");

@@ -33,10 +33,10 @@ import type {
 /** Starts the module; later calls return the first instance. */
 export default function init(input: { module_or_path: URL | string }): Promise<unknown>;
 
-/** Sizes of a model from its configuration and the first bytes of its `model.safetensors`, which hold the whole header. */
+/** Sizes of a model from its configuration and the first bytes of each file of its weights, which hold the whole header. */
 export function estimate(
   configJson: string,
-  headerPrefix: Uint8Array,
+  headerPrefixes: Uint8Array[],
   options: { batchSize: number; maxLength: number; task: Task; labels: string[]; pooling: Pooling },
 ): { weightBytes: number; memoryBytes: number };
 
@@ -60,7 +60,8 @@ export class Session {
     options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number },
   );
   openDevice(device: "auto" | Device): Promise<DeviceInfo>;
-  beginWeights(contentLength: number | undefined, sha256Hex: string | undefined): void;
+  beginWeights(): void;
+  beginFile(file: string, contentLength: number | undefined, sha256Hex: string | undefined): void;
   feedWeights(chunk: Uint8Array): void;
   finishWeights(): Promise<void>;
   warmUp(batchSize: number, maxLength: number, progress: (done: number, total: number) => void): Promise<void>;

@@ -10,6 +10,8 @@ export class Progress {
   readonly #name: string;
   readonly #emit: (event: ProgressEvent) => void;
   readonly #files: Record<string, { loaded: number; total: number }> = {};
+  /** Bytes of files that are known of and not found yet. */
+  #expected = 0;
   #told = -Infinity;
 
   /** `name` is what events call the source. */
@@ -27,6 +29,11 @@ export class Progress {
   download(file: string, total: number, cached: boolean): void {
     this.#files[file] = { loaded: 0, total };
     this.#emit({ status: "download", name: this.#name, file, cached });
+  }
+
+  /** So many bytes will come in files that are not found yet. */
+  expect(bytes: number): void {
+    this.#expected = bytes;
   }
 
   /** `bytes` more of a file came in. */
@@ -56,12 +63,13 @@ export class Progress {
     this.#emit({ status: "progress", name: this.#name, file, progress: percentage(loaded, total), loaded, total });
     const known = Object.values(this.#files).filter((entry) => entry.total > 0);
     const sum = (of: "loaded" | "total") => known.reduce((all, entry) => all + entry[of], 0);
+    const all = sum("total") + this.#expected;
     this.#emit({
       status: "progress_total",
       name: this.#name,
-      progress: percentage(sum("loaded"), sum("total")),
+      progress: percentage(sum("loaded"), all),
       loaded: sum("loaded"),
-      total: sum("total"),
+      total: all,
       files: structuredClone(this.#files),
     });
   }

@@ -32,17 +32,21 @@ import type { ErrorData } from "./errors.js";
 /** The files of a base model. */
 export const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"] as const;
 
+/** What stands in the place of `model.safetensors` where the weights are cut into several files. */
+export const INDEX = "model.safetensors.index.json";
+
 /** One of the files of a base model. */
 export type ModelFile = (typeof MODEL_FILES)[number];
 
-/** A source after names are resolved: every file has an absolute URL or its contents. */
+/** A source after names are resolved. */
 export interface ResolvedSource {
   /** Hub id, folder URL or `files`: what progress events call it. */
   name: string;
   /** Hub id and revision, where the source is one. */
   modelId: string | null;
   revision: string | null;
-  files: Record<ModelFile, string | Blob>;
+  /** The absolute URL of its folder, which ends with `/`, or its files by name. */
+  folder: string | Readonly<Record<string, Blob>>;
 }
 
 /** What an engine needs to load a base model, and to load it again. */

@@ -1,8 +1,8 @@
 // Names of base models and adapters made into absolute URLs.
 
 import { Ia3Error } from "./errors.js";
-import { byPath, oneFolder } from "./files.js";
-import { MODEL_FILES, type ModelFile, type ResolvedSource } from "./protocol.js";
+import { byPath, oneFolder, type Paths } from "./files.js";
+import { INDEX, MODEL_FILES, type ResolvedSource } from "./protocol.js";
 import type { ModelSource } from "./types.js";
 
 const HUB = "https://huggingface.co";
@@ -42,16 +42,27 @@ export function remoteFolder(source: string, { baseUrl = HUB, revision = "main" 
 export function modelSource(source: ModelSource, options: HubOptions): ResolvedSource {
   if (typeof source === "string") {
     const { url, modelId, revision } = remoteFolder(source, options);
-    return { name: modelId ?? url, modelId, revision, files: eachFile((file) => url + file) };
+    return { name: modelId ?? url, modelId, revision, folder: url };
   }
-  const local = oneFolder(byPath(source), MODEL_FILES, "file-unreachable");
+  const local = Object.entries(localFolder(byPath(source))).filter(([file]) => /^[^/]+\.(json|safetensors)$/.test(file));
   // Bytes become a Blob, so that handing them to a worker (again, after a crash) copies a handle and not the weights.
-  const files = eachFile((file) => asBlob(local[file]!));
-  return { name: "files", modelId: null, revision: null, files };
+  const folder = Object.fromEntries(local.map(([file, contents]) => [file, asBlob(contents)]));
+  return { name: "files", modelId: null, revision: null, folder };
 }
 
-function eachFile<T>(make: (file: ModelFile) => T): Record<ModelFile, T> {
-  return Object.fromEntries(MODEL_FILES.map((file) => [file, make(file)])) as Record<ModelFile, T>;
+/** Where a file of a base model is: its URL or its contents. */
+export function placeOf({ folder }: ResolvedSource, file: string): string | Blob {
+  if (typeof folder === "string") return folder + file;
+  const found = Object.hasOwn(folder, file) ? folder[file] : undefined;
+  if (found) return found;
+  throw new Ia3Error("file-unreachable", `${file} is missing among the files given: add it`, { missing: [file] });
+}
+
+/** Weights in one file come before those in shards. */
+function localFolder(paths: Paths<Blob | Uint8Array>): Paths<Blob | Uint8Array> {
+  const [config, tokenizer, weights] = MODEL_FILES;
+  const has = (name: string) => Object.keys(paths).some((path) => path.split("/").at(-1) === name);
+  return oneFolder(paths, [config, tokenizer, !has(weights) && has(INDEX) ? INDEX : weights], "file-unreachable");
 }
 
 function asBlob(contents: Blob | Uint8Array): Blob {

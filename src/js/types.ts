@@ -34,7 +34,8 @@ export type LocalFiles = FileList | readonly File[] | FileMap;
 
 /**
  * Where a base model comes from: a Hub id (`"sentence-transformers/all-MiniLM-L6-v2"`), the URL of a folder (it starts with
- * `http://`, `https://`, `/`, `./` or `../`), or files: `config.json`, `tokenizer.json` and `model.safetensors`.
+ * `http://`, `https://`, `/`, `./` or `../`), or files: `config.json`, `tokenizer.json` and `model.safetensors`,
+ * or in its place `model.safetensors.index.json` and the shards that it names.
  */
 export type ModelSource = string | LocalFiles;
 

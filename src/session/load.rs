@@ -12,14 +12,14 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What training a model takes.
+/// What training a model takes. In u64, since a model in shards may have more bytes than wasm can address: that is what is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
     /// Bytes of the weights in f32.
-    pub weight_bytes: usize,
+    pub weight_bytes: u64,
     /// Bytes of weights, activations of a training step, and training state.
-    pub memory_bytes: usize,
+    pub memory_bytes: u64,
 }
 
 /// A tensor the graph reads, being put together from tensors of the file.
@@ -33,14 +33,18 @@ struct Packed {
 /// The weights on their way in.
 pub(super) struct Loader {
     reader: Option<StreamReader>,
+    /// Name and number format of the tensors that cannot be read.
+    skipped: Vec<(String, String)>,
+    /// Every tensor so far and its file, where there may be several.
+    seen: BTreeMap<String, String>,
     wanted: BTreeMap<String, Packed>,
     /// Tensors of the task's own head.
     head: BTreeMap<String, HostTensor>,
 }
 
 impl Session {
-    /// Gets ready for the bytes of `model.safetensors`; a second call loads them again. Length and hash are checked where given.
-    pub fn begin_weights(&mut self, content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Result<()> {
+    /// Gets ready for the files of the weights; a second call loads them again.
+    pub fn begin_weights(&mut self) -> Result<()> {
         if self.backend.is_none() {
             return Err(Error::NotReady { what: "no device is open yet: open one first".into() });
         }
@@ -50,33 +54,50 @@ impl Session {
             (weight.leaf, Packed { shape, parts })
         };
         let wanted = self.model.weights()?.into_iter().map(packed).collect();
-        let reader = Some(StreamReader::new(content_length, sha256));
         // Programs hold on to the tensors they were made with.
         self.programs.clear();
         if let Some(run) = &mut self.run {
             run.leave_device();
         }
-        self.loader = Some(Loader { reader, wanted, head: BTreeMap::new() });
+        self.loader =
+            Some(Loader { reader: None, skipped: Vec::new(), seen: BTreeMap::new(), wanted, head: BTreeMap::new() });
         self.loaded = false;
+        Ok(())
+    }
+
+    /// Awaits the bytes of `model.safetensors` or of the next shard. Length and hash are checked where given, those of the file before
+    /// it now.
+    pub fn begin_file(&mut self, file: &str, content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Result<()> {
+        let loader = self.loader.as_mut().ok_or_else(not_begun)?;
+        loader.finish_file()?;
+        loader.reader = Some(StreamReader::new(file, content_length, sha256));
         Ok(())
     }
 
     /// Takes the next bytes of the file.
     pub fn feed_weights(&mut self, chunk: &[u8]) -> Result<()> {
         let mut loader = self.loader.take().ok_or_else(not_begun)?;
-        let mut reader = loader.reader.take().expect("a loader has a reader between calls");
-        let found = reader.feed(chunk, &mut |name, tensor| self.take_tensor(&mut loader, name, tensor));
-        loader.reader = Some(reader);
+        let found = match loader.reader.take() {
+            None => Err(not_begun()),
+            Some(mut reader) => {
+                let file = reader.file().to_string();
+                let found = reader.feed(chunk, &mut |name, tensor| {
+                    loader.check_new(name, &file)?;
+                    self.take_tensor(&mut loader, name, tensor)
+                });
+                loader.reader = Some(reader);
+                found
+            }
+        };
         self.loader = Some(loader);
         found
     }
 
-    /// Checks that the file was whole and held everything the model needs.
+    /// Checks that the last file was whole and that all of them held everything the model needs.
     pub fn finish_weights(&mut self) -> Result<()> {
         let mut loader = self.loader.take().ok_or_else(not_begun)?;
-        let reader = loader.reader.take().expect("a loader has a reader between calls");
-        let skipped = reader.skipped().to_vec();
-        reader.finish()?;
+        loader.finish_file()?;
+        let skipped = std::mem::take(&mut loader.skipped);
         if let Some(packed) = loader.wanted.values().next() {
             let missing = packed.parts.iter().find(|(.., data)| data.is_none());
             let name = missing.map_or_else(String::new, |(name, ..)| name.clone());
@@ -156,19 +177,49 @@ impl Session {
     }
 }
 
-/// What training with an adapter of PEFT's default targets will hold, from `config.json` and the start of `model.safetensors`.
-pub fn estimate(config: &[u8], header: &[u8], task: TaskType, labels: usize, shape: BatchShape) -> Result<Estimate> {
+impl Loader {
+    /// Ends the file being read, if there is one.
+    fn finish_file(&mut self) -> Result<()> {
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        self.skipped.extend_from_slice(reader.skipped());
+        reader.finish()
+    }
+
+    /// A file cannot hold a tensor twice, but two shards can: which of them counts, nobody could tell.
+    fn check_new(&mut self, name: &str, file: &str) -> Result<()> {
+        match self.seen.insert(name.into(), file.into()) {
+            None => Ok(()),
+            Some(other) => {
+                let reason = format!("it has tensor '{name}', which {other} has too");
+                Err(Error::NotSafetensors { file: file.into(), reason })
+            }
+        }
+    }
+}
+
+/// What training with an adapter of PEFT's default targets will hold, from `config.json` and the starts of the weights' files.
+pub fn estimate<H: AsRef<[u8]>>(
+    config: &[u8],
+    headers: &[H],
+    task: TaskType,
+    labels: usize,
+    shape: BatchShape,
+) -> Result<Estimate> {
     let model = Model::from_json(config, task)?;
-    let header = Header::parse(header)?;
-    let elements: usize = header.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+    let mut elements: u64 = 0;
+    for header in headers {
+        let tensors = Header::parse(header.as_ref())?.tensors;
+        let sizes = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>() as u64);
+        elements = sizes.fold(elements, u64::saturating_add);
+    }
     let base = model.base((0..labels).map(|label| label.to_string()).collect())?;
     let mut adapter = AdapterConfig::usual(&base.model_type);
     let places = base.settle(&mut adapter)?;
     let layout = Layout::new(&base.sites, &places, &base.head_sizes());
     let plan = crate::train::training_plan(&model, shape, &layout, Output::CrossEntropy)?;
     let state = std::mem::size_of::<TrainState>() + 4 * 4 * layout.len;
-    let weight_bytes = elements * 4;
-    Ok(Estimate { weight_bytes, memory_bytes: weight_bytes + plan.bytes() + state })
+    let weight_bytes = elements.saturating_mul(4);
+    Ok(Estimate { weight_bytes, memory_bytes: weight_bytes.saturating_add((plan.bytes() + state) as u64) })
 }
 
 fn not_begun() -> Error {

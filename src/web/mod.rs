@@ -33,13 +33,14 @@ struct EstimateOptions {
     pooling: Pooling,
 }
 
-/// Sizes of a model from its configuration and the first bytes of its `model.safetensors`.
+/// Sizes of a model from its configuration and the first bytes of each file of its weights.
 #[wasm_bindgen]
-pub fn estimate(config: &str, header: &[u8], options: JsValue) -> Result<JsValue, JsValue> {
+pub fn estimate(config: &str, headers: Vec<js_sys::Uint8Array>, options: JsValue) -> Result<JsValue, JsValue> {
     let EstimateOptions { batch_size, max_length, labels, task, pooling } = from_js("options", options)?;
     let shape = BatchShape { batch: batch_size, length: max_length };
     let task = task.task_type(pooling);
-    let found = crate::session::estimate(config.as_bytes(), header, task, labels.len(), shape).map_err(to_error)?;
+    let headers: Vec<Vec<u8>> = headers.iter().map(js_sys::Uint8Array::to_vec).collect();
+    let found = crate::session::estimate(config.as_bytes(), &headers, task, labels.len(), shape).map_err(to_error)?;
     to_js(&found)
 }
 
@@ -74,11 +75,22 @@ impl WebSession {
         to_js(&info)
     }
 
-    /// Gets ready for the bytes of `model.safetensors`.
+    /// Gets ready for the files of the weights.
     #[wasm_bindgen(js_name = beginWeights)]
-    pub fn begin_weights(&mut self, content_length: Option<f64>, sha256: Option<String>) -> Result<(), JsValue> {
+    pub fn begin_weights(&mut self) -> Result<(), JsValue> {
+        self.session.begin_weights().map_err(to_error)
+    }
+
+    /// Awaits the bytes of `model.safetensors` or of the next shard.
+    #[wasm_bindgen(js_name = beginFile)]
+    pub fn begin_file(
+        &mut self,
+        file: &str,
+        content_length: Option<f64>,
+        sha256: Option<String>,
+    ) -> Result<(), JsValue> {
         let sha256 = sha256.map(|hex| convert::sha256_from_hex(&hex)).transpose()?;
-        self.session.begin_weights(content_length.map(|bytes| bytes as u64), sha256).map_err(to_error)
+        self.session.begin_file(file, content_length.map(|bytes| bytes as u64), sha256).map_err(to_error)
     }
 
     /// Takes the next bytes of the file.
@@ -87,7 +99,7 @@ impl WebSession {
         self.session.feed_weights(chunk).map_err(to_error)
     }
 
-    /// Checks that the file was whole and held what the model needs.
+    /// Checks that the files were whole and held what the model needs.
     #[wasm_bindgen(js_name = finishWeights)]
     pub async fn finish_weights(&mut self) -> Result<(), JsValue> {
         self.session.finish_weights().map_err(to_error)

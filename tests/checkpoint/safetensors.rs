@@ -24,7 +24,7 @@ fn two_tensors() -> BTreeMap<String, HostTensor> {
 
 fn stream(bytes: &[u8], chunk: usize, length: Option<u64>) -> Result<BTreeMap<String, HostTensor>> {
     let mut tensors = BTreeMap::new();
-    let mut reader = StreamReader::new(length, None);
+    let mut reader = StreamReader::new("model.safetensors", length, None);
     for chunk in bytes.chunks(chunk) {
         reader.feed(chunk, &mut |name, tensor| {
             tensors.insert(name.to_string(), tensor);
@@ -77,7 +77,7 @@ fn a_stream_passes_over_integer_buffers() {
     let header = r#"{"ids":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#;
     let bytes = file(header, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f]);
     let mut names = Vec::new();
-    let mut reader = StreamReader::new(None, None);
+    let mut reader = StreamReader::new("model.safetensors", None, None);
     let mut sink = |name: &str, _: HostTensor| {
         names.push(name.to_string());
         Ok(())
@@ -123,7 +123,7 @@ fn a_wrong_hash_is_refused() {
     let bytes = write(&two_tensors());
     let hash = <::sha2::Sha256 as sha2::Digest>::digest(&bytes).into();
     let finish = |expected| {
-        let mut reader = StreamReader::new(None, Some(expected));
+        let mut reader = StreamReader::new("model.safetensors", None, Some(expected));
         reader.feed(&bytes, &mut |_, _| Ok(())).unwrap();
         reader.finish()
     };

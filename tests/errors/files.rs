@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 const QUERY: &str = "encoder.layer.1.attention.self.query.weight";
 
 fn load(session: &mut Session, file: &[u8], length: Option<u64>, hash: Option<[u8; 32]>) -> Result<()> {
-    session.begin_weights(length, hash)?;
+    session.begin_weights()?;
+    session.begin_file("model.safetensors", length, hash)?;
     session.feed_weights(file)?;
     session.finish_weights()
 }
@@ -101,7 +102,7 @@ fn a_tensor_stored_in_a_format_that_is_not_read() {
 #[test]
 fn weights_without_a_device_or_a_beginning() {
     let mut session = empty(options(Pooling::Mean));
-    says(&session.begin_weights(None, None).unwrap_err(), "not-ready", &["device"]);
+    says(&session.begin_weights().unwrap_err(), "not-ready", &["device"]);
     says(&session.feed_weights(&[1]).unwrap_err(), "not-ready", &["begin"]);
     says(&session.finish_weights().unwrap_err(), "not-ready", &["begin"]);
 }

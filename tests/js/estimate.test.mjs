@@ -27,8 +27,8 @@ async function measure(t, model, { ranges = true, seen, ...options } = {}) {
   const runtime = fakeRuntime();
   const worker = new FakeWorker({
     ...runtime,
-    glue: async () => ({ ...(await runtime.glue()), estimate: (config, header, given) => {
-      seen?.push({ config, header: header.length, ...given });
+    glue: async () => ({ ...(await runtime.glue()), estimate: (config, headers, given) => {
+      seen?.push({ config, header: headers[0].length, ...given });
       return { weightBytes: 1, memoryBytes: 1000 * given.batchSize };
     } }),
   });

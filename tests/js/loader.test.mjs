@@ -49,7 +49,7 @@ test("weights are fed in pieces, with their announced length and hash", async (t
   const { loaded, sessions } = start(await hub(t), { sha256: { "model.safetensors": "ab" } });
   await loaded;
   assert.ok(sessions[0].fed.length > 1);
-  assert.deepEqual(sessions[0].calls.find(([name]) => name === "beginWeights").slice(1), [300_000, "ab"]);
+  assert.deepEqual(sessions[0].calls.find(([name]) => name === "beginFile").slice(1), ["model.safetensors", 300_000, "ab"]);
 });
 
 test("progress has the shapes of transformers.js and counts to the end", async (t) => {

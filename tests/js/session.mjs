@@ -49,9 +49,12 @@ export class FakeSession {
       device: chosen, reason: "a test", vendor: "", architecture: "", description: "", isFallbackAdapter: false, limits: {},
     }));
   }
-  beginWeights(length, sha256) {
-    this.#enter("beginWeights", length, sha256);
+  beginWeights() {
+    this.#enter("beginWeights");
     this.fed = [];
+  }
+  beginFile(file, length, sha256) {
+    this.#enter("beginFile", file, length, sha256);
   }
   feedWeights(chunk) {
     this.#enter("feedWeights", chunk.length);

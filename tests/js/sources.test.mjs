@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { source } from "./source.mjs";
 
-const { modelSource, remoteFolder } = await source("source");
+const { modelSource, placeOf, remoteFolder } = await source("source");
 const { byPath, oneFolder } = await source("files");
 const { selection, textInputs } = await source("inputs");
 
@@ -12,9 +12,10 @@ const bytes = new Uint8Array([1]);
 const model = (folder = "") => Object.fromEntries(["config.json", "tokenizer.json", "model.safetensors"].map((name) => [folder + name, bytes]));
 
 test("a Hub id is looked up on the Hub", () => {
-  const { name, modelId, revision, files } = modelSource("owner/name", {});
+  const found = modelSource("owner/name", {});
+  const { name, modelId, revision } = found;
   assert.deepEqual([name, modelId, revision], ["owner/name", "owner/name", "main"]);
-  assert.equal(files["config.json"], "https://huggingface.co/owner/name/resolve/main/config.json");
+  assert.equal(placeOf(found, "config.json"), "https://huggingface.co/owner/name/resolve/main/config.json");
 });
 
 test("a revision with slashes is escaped", () => {
@@ -22,9 +23,9 @@ test("a revision with slashes is escaped", () => {
 });
 
 test("a folder's URL is no Hub id", () => {
-  const { modelId, files } = modelSource("https://example.org/models/mine", {});
-  assert.equal(modelId, null);
-  assert.equal(files["model.safetensors"], "https://example.org/models/mine/model.safetensors");
+  const found = modelSource("https://example.org/models/mine", {});
+  assert.equal(found.modelId, null);
+  assert.equal(placeOf(found, "model.safetensors"), "https://example.org/models/mine/model.safetensors");
 });
 
 test("relative URLs are resolved against the page", (t) => {
@@ -46,7 +47,7 @@ test("what is neither id nor URL is refused", () => {
 
 test("picked files are found in their folder, beside other folders", () => {
   const files = { ...model("all-MiniLM/"), "all-MiniLM/1_Pooling/config.json": bytes, "all-MiniLM/README.md": bytes };
-  assert.deepEqual(Object.keys(modelSource(files, {}).files), ["config.json", "tokenizer.json", "model.safetensors"]);
+  assert.deepEqual(Object.keys(modelSource(files, {}).folder), ["config.json", "tokenizer.json", "model.safetensors"]);
 });
 
 test("a file list may hold paths of a picked folder", () => {
@@ -59,6 +60,13 @@ test("a missing file is named", () => {
     code: "file-unreachable",
     details: { missing: ["tokenizer.json", "model.safetensors"] },
   });
+});
+
+test("shards are taken where there is no single file", () => {
+  const files = { "m/config.json": bytes, "m/tokenizer.json": bytes, "m/model.safetensors.index.json": bytes, "m/a-1.safetensors": bytes };
+  const found = modelSource(files, {});
+  assert.equal(placeOf(found, "a-1.safetensors").size, 1);
+  assert.throws(() => placeOf(found, "a-2.safetensors"), { code: "file-unreachable", details: { missing: ["a-2.safetensors"] } });
 });
 
 test("two folders are one too many", () => {

@@ -13,7 +13,7 @@ export function fakeRuntime(faults = {}, { fetch = globalThis.fetch, caches } = 
       super(faults, ...args);
     }
   };
-  const estimate = (config, header, options) => ({ weightBytes: header.length, memoryBytes: 1000 * options.batchSize, config });
+  const estimate = (config, headers, options) => ({ weightBytes: headers[0].length, memoryBytes: 1000 * options.batchSize, config });
   return { glue: async () => ({ Session, estimate }), fetch: (url, init) => fetch(url, init), caches };
 }
 

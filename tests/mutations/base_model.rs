@@ -38,7 +38,7 @@ fn safetensors() {
         |bytes, random| {
             let all = read_all(bytes);
             let length = [None, Some(bytes.len() as u64), Some(random.next())][random.below(3)];
-            let mut reader = StreamReader::new(length, None);
+            let mut reader = StreamReader::new("model.safetensors", length, None);
             let mut elements = 0;
             let mut sink = |_: &str, tensor: HostTensor| {
                 elements += tensor.data.len();

@@ -40,3 +40,30 @@ export function weightsWith(part, other) {
   assert.ok(text.includes(part), part);
   return Buffer.from(text.replace(part, other), "latin1");
 }
+
+/** The tiny model cut in two, with an index: file name -> answer. There is no `model.safetensors` then. */
+export function sharded() {
+  const end = 8 + Number(WEIGHTS.readBigUInt64LE());
+  const { __metadata__: _, ...tensors } = JSON.parse(WEIGHTS.subarray(8, end));
+  const names = Object.keys(tensors);
+  const half = Math.ceil(names.length / 2);
+  const shard = (names) => {
+    let at = 0;
+    const placed = names.map((name) => {
+      const [from, to] = tensors[name].data_offsets;
+      return [name, { ...tensors[name], data_offsets: [at, (at += to - from)] }];
+    });
+    const header = Buffer.from(JSON.stringify(Object.fromEntries(placed)));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    return Buffer.concat([length, header, ...names.map((name) => WEIGHTS.subarray(...tensors[name].data_offsets.map((offset) => end + offset)))]);
+  };
+  const parts = { "model-00001-of-00002.safetensors": names.slice(0, half), "model-00002-of-00002.safetensors": names.slice(half) };
+  const weight_map = Object.fromEntries(Object.entries(parts).flatMap(([file, names]) => names.map((name) => [name, file])));
+  const files = Object.entries(parts).map(([file, names]) => [file, { body: shard(names) }]);
+  return {
+    "model.safetensors": { status: 404, body: "not found" },
+    "model.safetensors.index.json": { contentType: "application/json", body: JSON.stringify({ metadata: {}, weight_map }) },
+    ...Object.fromEntries(files),
+  };
+}

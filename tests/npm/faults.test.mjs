@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { launch } from "../../pkg-scripts/browser.mjs";
-import { isError, loadError, openBroken, WEIGHTS, weightsWith } from "./faults.mjs";
+import { isError, loadError, openBroken, sharded, WEIGHTS, weightsWith } from "./faults.mjs";
 import { fixture } from "./package.mjs";
 
 const FAILED = /Failed to load resource/;
@@ -125,6 +125,20 @@ test("the second load needs no server, and a damaged copy in the cache is fetche
   const offline = await load();
   assert.deepEqual(offline.downloads, [true, true, true]);
   assert.deepEqual(offline.vector, first.vector);
+});
+
+test("weights in shards answer as the one file does, and a shard that is not there is named", async (t) => {
+  const embedded = async (files) => {
+    const { page } = await openBroken(t, files, { expected: FAILED });
+    return page.evaluate(async () => {
+      const model = await ia3.Model.fromPretrained("tiny/bert-mean", { baseUrl: "/hub", device: "wasm", worker: false });
+      return [...(await model.embed("a cat"))[0]];
+    });
+  };
+  assert.deepEqual(await embedded(sharded()), await embedded({}));
+  const shard = "model-00002-of-00002.safetensors";
+  const { page } = await openBroken(t, { ...sharded(), [shard]: { status: 404, body: "not found" } }, { expected: FAILED });
+  isError(await loadError(page), "file-unreachable", new RegExp(shard));
 });
 
 function configWith(field, value) {

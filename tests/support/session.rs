@@ -50,8 +50,16 @@ pub fn weights(pooling: Pooling) -> Vec<u8> {
 
 /// Loads a file the way a page does, in chunks.
 pub fn load_file(session: &mut Session, file: &[u8], chunk: usize) -> Result<()> {
-    session.begin_weights(Some(file.len() as u64), None)?;
-    file.chunks(chunk).try_for_each(|chunk| session.feed_weights(chunk))?;
+    load_files(session, &[("model.safetensors", file)], chunk)
+}
+
+/// Loads shards one after the other.
+pub fn load_files(session: &mut Session, files: &[(&str, &[u8])], chunk: usize) -> Result<()> {
+    session.begin_weights()?;
+    for (name, file) in files {
+        session.begin_file(name, Some(file.len() as u64), None)?;
+        file.chunks(chunk).try_for_each(|chunk| session.feed_weights(chunk))?;
+    }
     session.finish_weights()
 }
 

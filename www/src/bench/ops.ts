@@ -18,7 +18,8 @@ export async function opTimes(files: ModelFiles, { device, shape, limits, signal
   const session = new Session(await bytes(files["config.json"]), await bytes(files["tokenizer.json"]), options);
   try {
     await session.openDevice(device);
-    session.beginWeights(files["model.safetensors"].size, undefined);
+    session.beginWeights();
+    session.beginFile("model.safetensors", files["model.safetensors"].size, undefined);
     session.feedWeights(await bytes(files["model.safetensors"]));
     await session.finishWeights();
     await breathe(signal);
