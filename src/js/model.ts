@@ -2,12 +2,14 @@
 // The public face: a base model, its adapters, and everything that can be asked of them.
 
 import { abortable } from "./abort.js";
+import { activeNames, selection } from "./adapter-choice.js";
 import { adapterFiles } from "./adapter-source.js";
 import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
 import { estimate } from "./estimate.js";
+import { exampleList } from "./examples.js";
 import { Host } from "./host.js";
-import { activeNames, continuationList, exampleList, questionList, rankingList, selection, textInputs, wordLists } from "./inputs.js";
+import { continuationList, questionList, rankingList, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
 import { Mirror } from "./mirror.js";
 import { ADAPTER, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";

@@ -2,6 +2,7 @@
 
 mod bert;
 mod distilbert;
+mod family;
 mod gemma3;
 mod gpt2;
 mod language;
@@ -17,6 +18,7 @@ mod roberta;
 mod rotary;
 mod t5;
 
+pub use family::{Common, Family};
 pub use language::Language;
 pub use layers::{BatchShape, Builder, Weight};
 pub use padding::Padding;
@@ -26,7 +28,7 @@ use crate::checkpoint::Fields;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Id};
 use crate::ops::{CrossEntropy, Normalize, PairLoss, PairLossKind, Pool, PoolKind, RankLoss, Similarity, SpanLoss};
-use std::fmt::Debug;
+use family::{DECODER_TASKS, ENCODER_TASKS};
 use std::rc::Rc;
 
 /// Reads the configuration of a family.
@@ -52,72 +54,6 @@ const FAMILIES: &[(&str, Read)] = &[
 /// Values of `model_type` that can be loaded.
 pub fn supported() -> Vec<String> {
     FAMILIES.iter().map(|(name, _)| (*name).to_string()).collect()
-}
-
-/// What every family says of itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Common {
-    /// Length of a token's state.
-    pub hidden_size: usize,
-    /// Token ids are below this.
-    pub vocab_size: usize,
-    /// Token type ids are below this; None where the model reads no types.
-    pub type_vocab_size: Option<usize>,
-    /// Longest input in tokens.
-    pub longest: usize,
-    /// What fills short rows, and how positions are counted.
-    pub padding: Padding,
-    /// The token that ends a text, where the file names one.
-    pub end: Option<u32>,
-    /// Names of the classes in order, where the file has them.
-    pub labels: Option<Vec<String>>,
-    /// What task models put before the module names of the bare model: Hugging Face's `base_model_prefix` and a dot.
-    pub prefix: &'static str,
-    /// The same of models that answer questions, some of which have another.
-    pub reader_prefix: &'static str,
-    /// The head that labels tokens.
-    pub token_head: &'static str,
-}
-
-/// What encoders are used for.
-const ENCODER_TASKS: [TaskType; 4] =
-    [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::TokenCls, TaskType::QuestionAns];
-/// What decoders are used for.
-const DECODER_TASKS: [TaskType; 5] =
-    [TaskType::FeatureExtraction, TaskType::SeqCls, TaskType::TokenCls, TaskType::QuestionAns, TaskType::CausalLm];
-
-/// A model family with the numbers of one model.
-pub trait Family: Debug {
-    /// What every family says of itself.
-    fn common(&self) -> &Common;
-
-    /// What models of this family are used for.
-    fn tasks(&self) -> &'static [TaskType];
-
-    /// Token states of the last layer, `(B S, H)`; of an encoder-decoder model those of the encoder.
-    fn states(&self, b: &mut Builder) -> Result<Id>;
-
-    /// The bare model's own pooler, `(B, H)`, where it has one: its layer may be targeted although only some heads read it.
-    fn pooler(&self, b: &mut Builder, states: Id) -> Result<Option<Id>>;
-
-    /// The vector that the head of SEQ_CLS reads, `(B, H)`.
-    fn pooled(&self, b: &mut Builder, states: Id) -> Result<Id>;
-
-    /// The layers of the head of SEQ_CLS, in the order of the data flow.
-    fn head(&self) -> Vec<HeadModule>;
-
-    /// The logits of that head, `(B, labels)`.
-    fn logits(&self, b: &mut Builder, pooled: Id) -> Result<Id>;
-
-    /// The states from which tokens are told: of an encoder-decoder model the decoder's, `(B S, H)`.
-    fn decoded(&self, _b: &mut Builder, states: Id) -> Result<Id> {
-        Ok(states)
-    }
-
-    /// How states become logits of the vocabulary; None for encoders, which have other heads for tokens instead.
-    fn language(&self) -> Option<Language> {
-        None
-    }
 }
 
 /// What a graph computes at its end.

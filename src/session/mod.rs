@@ -2,16 +2,19 @@
 
 mod adapters;
 mod examples;
+mod heads;
 mod infer;
 mod language;
 mod load;
 mod matmul;
 mod merge;
+mod objective;
 mod profile;
 mod programs;
 mod rank;
 mod run;
 mod start;
+mod task;
 mod template;
 mod tokens;
 mod train;
@@ -26,10 +29,11 @@ pub use profile::StepTime;
 pub use rank::{Choice, ChooseOptions, Ranking};
 pub use run::{EndReason, TrainEvent, TrainResult};
 pub use start::Start;
+pub use task::{Pooling, Task};
 pub use template::Template;
 pub use tokens::{SpanAnswer, Tagging};
 
-use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place, TaskType};
+use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place};
 use crate::backend::{Backend, Progress};
 use crate::checkpoint::{HostTensor, Tokenizer};
 use crate::error::{Error, Result};
@@ -39,64 +43,7 @@ use crate::train::{forward_plan, training_plan};
 use programs::Programs;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-
-/// What a model is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// A label for each text.
-    TextClassification,
-    /// A label for each word.
-    TokenClassification,
-    /// The part of a text that answers a question.
-    QuestionAnswering,
-    /// What follows a text.
-    TextGeneration,
-    /// What a text becomes: a translation, a summary, an answer.
-    Text2textGeneration,
-    /// A vector for each text.
-    FeatureExtraction,
-}
-
-impl Task {
-    /// Its name in JavaScript and on the Hub.
-    fn name(self) -> &'static str {
-        match self {
-            Task::TextClassification => "text-classification",
-            Task::TokenClassification => "token-classification",
-            Task::QuestionAnswering => "question-answering",
-            Task::TextGeneration => "text-generation",
-            Task::Text2textGeneration => "text2text-generation",
-            Task::FeatureExtraction => "feature-extraction",
-        }
-    }
-}
-
-/// A call that a session of task `is` cannot answer, one of task `needed` can.
-fn mismatch(is: Task, needed: Task) -> Error {
-    let reason = format!("is '{}': load the model for '{}' to call this", is.name(), needed.name());
-    Error::BadOption { option: "task".into(), reason }
-}
-
-/// How the states of a text's tokens become one vector for the head, which decides the file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// L2-normalised mean over the attention mask (sentence-transformers): PEFT's FEATURE_EXTRACTION format on the bare
-    /// encoder, with the head in files of its own.
-    Mean,
-    /// As the family's `...ForSequenceClassification` does it: PEFT's SEQ_CLS format, head included.
-    Pooler,
-}
-
-impl From<Pooling> for TaskType {
-    fn from(pooling: Pooling) -> TaskType {
-        match pooling {
-            Pooling::Mean => TaskType::FeatureExtraction,
-            Pooling::Pooler => TaskType::SeqCls,
-        }
-    }
-}
+use task::mismatch;
 
 /// How a session is set up.
 #[derive(Debug, Clone, Deserialize)]
@@ -118,24 +65,6 @@ pub struct SessionOptions {
     /// Seed of a fresh pooler head.
     #[serde(default)]
     pub seed: u64,
-}
-
-impl Task {
-    /// Whether the model tells tokens of its vocabulary.
-    fn is_language(self) -> bool {
-        matches!(self, Task::TextGeneration | Task::Text2textGeneration)
-    }
-
-    /// PEFT's task. Pooling decides only where one vector a text is wanted.
-    pub fn task_type(self, pooling: Pooling) -> TaskType {
-        match self {
-            Task::TextClassification | Task::FeatureExtraction => pooling.into(),
-            Task::TokenClassification => TaskType::TokenCls,
-            Task::QuestionAnswering => TaskType::QuestionAns,
-            Task::TextGeneration => TaskType::CausalLm,
-            Task::Text2textGeneration => TaskType::Seq2SeqLm,
-        }
-    }
 }
 
 impl SessionOptions {

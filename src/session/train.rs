@@ -2,17 +2,14 @@
 
 use super::examples::Example;
 use super::infer::{InferOptions, Selection};
+use super::objective::{pair_loss, rank_loss};
 use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
 use super::{Session, Task, mismatch};
-use crate::adapter::{Adapter, Head, Layout, TaskType};
+use crate::adapter::{Adapter, Layout};
 use crate::backend::TrainState;
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Output};
-use crate::ops::{PairLossKind, RankLoss, RankVariant};
-use crate::train::{
-    Adafactor, AdamW, ContrastiveLoss, Encoded, LossVariant, LossWeights, Metrics, Objective, Optimizer,
-    OptimizerOption, Sampler, Settings, TrainOptions, bucket, logistic_regression, prototypes, training_plan,
-};
+use crate::train::{Metrics, Objective, Sampler, Settings, TrainOptions, bucket, logistic_regression, training_plan};
 
 /// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
 const RIDGE: f32 = 1e-3;
@@ -182,44 +179,6 @@ impl Session {
         Ok(adapter)
     }
 
-    /// Embeddings of texts with an adapter that need not be one of the session's yet.
-    async fn embeddings_with(&mut self, name: &str, adapter: &Adapter, texts: &[Encoded]) -> Result<Vec<Vec<f32>>> {
-        let kept = self.adapters.insert(name.into(), adapter.clone());
-        let selection = Selection::Active(vec![name.into()]);
-        let rows = self.forward(texts, &selection, Output::Embedding, InferOptions::default()).await;
-        match kept {
-            Some(kept) => self.adapters.insert(name.into(), kept),
-            None => self.adapters.remove(name),
-        };
-        rows
-    }
-
-    /// The adapter with a head: class means of its embeddings where it has none yet. The base model gets the class means of its own,
-    /// so that base and adapter can be compared.
-    async fn with_head(&mut self, mut adapter: Adapter, examples: &Examples) -> Result<Adapter> {
-        if self.base.task != TaskType::FeatureExtraction {
-            return Ok(self.with_model_head(adapter));
-        }
-        let base = Selection::Active(Vec::new());
-        let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
-        self.base_head = Some(self.prototype_head(&rows, &examples.classes()));
-        if adapter.head.is_none() {
-            let fresh = adapter.vectors.values().flatten().all(|x| *x == 1.0);
-            let rows = if fresh { rows } else { self.embeddings_with("", &adapter, &examples.texts).await? };
-            adapter.head = Some(self.prototype_head(&rows, &examples.classes()));
-        }
-        Ok(adapter)
-    }
-
-    fn prototype_head(&self, rows: &[Vec<f32>], labels: &[usize]) -> Head {
-        let (weight, bias) = prototypes(rows, labels, self.base.labels.len());
-        self.make_head(weight, bias)
-    }
-
-    fn make_head(&self, weight: Vec<f32>, bias: Vec<f32>) -> Head {
-        Head::single(&self.base, weight, bias)
-    }
-
     fn run(
         &self,
         name: &str,
@@ -297,60 +256,6 @@ impl Session {
             }
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-impl Settings {
-    /// The optimiser's settings for the step after `done` steps.
-    fn optimizer(&self, done: usize, layout: &Layout) -> Optimizer {
-        let (step, rate) = (done + 1, self.rate(done));
-        let [learning_rate, head_learning_rate] = [self.learning_rate * rate, self.head_learning_rate * rate];
-        let (weight_decay, max_grad_norm) = (self.weight_decay, self.max_grad_norm);
-        match self.optimizer {
-            OptimizerOption::Adamw => {
-                let head_start = layout.head_start();
-                let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
-                let rates = AdamW {
-                    step,
-                    learning_rate,
-                    head_learning_rate,
-                    head_start,
-                    weight_decay,
-                    beta1,
-                    beta2,
-                    eps,
-                    max_grad_norm,
-                };
-                rates.into()
-            }
-            OptimizerOption::Adafactor => {
-                let segments = Adafactor::segments(layout, learning_rate, head_learning_rate);
-                Adafactor { step, segments, weight_decay, max_grad_norm, ..Adafactor::default() }.into()
-            }
-        }
-    }
-}
-
-fn pair_loss(settings: &Settings) -> PairLossKind {
-    match settings.contrastive_loss {
-        ContrastiveLoss::Cosine => PairLossKind::Cosine,
-        ContrastiveLoss::Supervised => PairLossKind::SupervisedContrastive { temperature: settings.temperature },
-    }
-}
-
-/// T-Few's loss for examples of so many choices; each micro-batch counts its share.
-fn rank_loss(settings: &Settings, choices: usize) -> RankLoss {
-    let LossWeights { language_model, unlikelihood, length_normalized } = settings.loss_weights;
-    let share = |weight: f32| weight / settings.gradient_accumulation as f32;
-    RankLoss {
-        choices,
-        language: share(language_model),
-        unlikelihood: share(unlikelihood),
-        normalized: share(length_normalized),
-        variant: match settings.loss_variant {
-            LossVariant::Paper => RankVariant::Paper,
-            LossVariant::Code => RankVariant::Code,
-        },
     }
 }
 

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { source } from "./source.mjs";
 
-const { continuationList, exampleList, questionList, wordLists } = await source("inputs");
+const { exampleList } = await source("examples");
+const { continuationList, questionList, wordLists } = await source("inputs");
 
 const GOOD = {
   "text-classification": [{ text: "a", label: "x" }, { text: "a", textPair: "b", label: "x" }],

@@ -6,7 +6,8 @@ import { source } from "./source.mjs";
 
 const { modelSource, placeOf, remoteFolder } = await source("source");
 const { byPath, oneFolder } = await source("files");
-const { selection, textInputs } = await source("inputs");
+const { selection } = await source("adapter-choice");
+const { textInputs } = await source("inputs");
 
 const bytes = new Uint8Array([1]);
 const model = (folder = "") => Object.fromEntries(["config.json", "tokenizer.json", "model.safetensors"].map((name) => [folder + name, bytes]));
