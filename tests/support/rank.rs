@@ -52,7 +52,8 @@ pub async fn check(device: &str, backend: Backend, task: TaskType, family: &str,
         let terms =
             [(format!("lm.{variant}"), 0), (format!("unlikelihood.{variant}"), 1), ("length_normalized".into(), 2)];
         for (term, at) in terms {
-            if !bench.golden.contains_key(&term) {
+            // Where examples have different numbers of choices, T-Few's code has no answer to compare with.
+            if kind == RankVariant::Code && !bench.golden.contains_key(&term) {
                 continue;
             }
             let weights = std::array::from_fn(|other| f32::from(other == at));
@@ -61,7 +62,7 @@ pub async fn check(device: &str, backend: Backend, task: TaskType, family: &str,
             assert_close(&what, &[found], &bench.golden[&term].data, TOLERANCE);
             compare(&what, &layout, &gradient, &bench.golden, &format!("grad.{term}."), task);
         }
-        if bench.golden.contains_key(&format!("{variant}.losses")) {
+        if kind == RankVariant::Paper || bench.golden.contains_key(&format!("{variant}.losses")) {
             steps(&format!("{device} {name} {variant}"), &mut bench, loss(choices, [1.0; 3], kind), variant).await;
         }
     }
