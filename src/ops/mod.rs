@@ -7,6 +7,7 @@ mod concat;
 mod cross_entropy;
 mod embed;
 mod gate;
+mod greedy;
 mod head;
 mod host;
 #[cfg(any(target_arch = "wasm32", test))]
@@ -37,6 +38,7 @@ pub use concat::{Columns, Concat};
 pub use cross_entropy::CrossEntropy;
 pub use embed::Embed;
 pub use gate::{Gate, GateGrad};
+pub use greedy::Greedy;
 pub use head::{Head, HeadGrad};
 pub use layer_norm::{LayerNorm, LayerNormGrad};
 pub use linear::Linear;

@@ -169,6 +169,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("cross_entropy", cross_entropy()),
         ("embed", embed()),
         ("gate", gate()),
+        ("greedy", greedy()),
         ("head", head()),
         ("layer_norm", layer_norm()),
         ("linear", linear()),
@@ -520,6 +521,17 @@ pub fn soft_cap() -> Vec<Case> {
         [Case::new(SoftCap(0.7), inputs[..1].to_vec()), Case::new(SoftCapGrad(1.5), inputs.to_vec())]
     };
     [(1, 1), (3, 67), (700, 61)].into_iter().flat_map(each).collect()
+}
+
+/// Logits are a few whole numbers, so that labels tie with others, before and after them.
+pub fn greedy() -> Vec<Case> {
+    [(1, 2, 2, 0, 1), (3, 5, 3, 4, 7), (9, 64, 4, 64, 128), (2, 40, 300, 0, 80)]
+        .map(|(batch, length, classes, start, rows): (usize, usize, usize, usize, usize)| {
+            let logits = (0..rows * classes).map(|at| (at * 31 % 97 % 5) as f32).collect();
+            let tokens = below(classes as u32, &[batch, length]);
+            Case::new(Greedy { start }, vec![(vec![rows, classes], Contents::Given(logits)), tokens])
+        })
+        .into()
 }
 
 pub fn token_loss() -> Vec<Case> {
