@@ -1,10 +1,10 @@
 // Trains with each setting on each task and seed, and prints mean accuracies and seconds. Called by accuracy.sh.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { folders } from "../folders.mjs";
+import { mean, session, train } from "./session.mjs";
 import { tasks } from "./tasks.mjs";
 
 const MODEL = "sentence-transformers/all-MiniLM-L6-v2/resolve/main";
@@ -23,42 +23,14 @@ const { values: options } = parseArgs({
   options: { data: { type: "string" }, seeds: { type: "string", default: "5" }, tasks: { type: "string" } },
 });
 
-async function session(labels) {
-  const { default: init, Session } = await import(pathToFileURL(join(place.pkg, "ia3_web.js")).href);
-  await init({ module_or_path: readFileSync(join(place.pkg, "ia3_web_bg.wasm")) });
-  const file = (name) => readFileSync(join(place.hub, MODEL, name));
-  const made = new Session(file("config.json"), file("tokenizer.json"), { task: "text-classification", labels, pooling: "mean" });
-  await made.openDevice("wasm");
-  made.beginWeights();
-  made.beginFile("model.safetensors", undefined, undefined);
-  made.feedWeights(file("model.safetensors"));
-  await made.finishWeights();
-  return made;
-}
-
-/** Seconds of processor time so far: on a busy machine they tell more of the work than the clock does. */
-function processorSeconds() {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
-async function train(model, examples, settings, seed) {
-  model.addAdapter("a", {});
-  const begin = processorSeconds();
-  await model.beginTraining("a", examples, { ...settings, maxLength: MAX_LENGTH, seed });
-  while (!(await model.trainStep()).some((event) => event.type === "end"));
-  await model.endTraining("completed");
-  return processorSeconds() - begin;
-}
-
 async function measure(task, seeds) {
-  const model = await session(task.labels);
+  const model = await session(join(place.hub, MODEL), { task: "text-classification", labels: task.labels });
   const accuracy = async (adapter) => (await model.evaluate(task.test, { active: adapter }, { maxLength: MAX_LENGTH })).accuracy;
   const rows = { prototype: [] };
   for (let seed = 0; seed < seeds; seed++) {
     const examples = task.train(seed);
     for (const [name, settings] of Object.entries(SETTINGS)) {
-      const seconds = await train(model, examples, settings, seed);
+      const seconds = await train(model, "a", examples, { ...settings, maxLength: MAX_LENGTH, seed });
       if (rows.prototype.length === seed) rows.prototype.push({ accuracy: await accuracy([]), seconds: 0 });
       (rows[name] ??= []).push({ accuracy: await accuracy(["a"]), seconds });
       model.deleteAdapter("a");
@@ -68,7 +40,6 @@ async function measure(task, seeds) {
   return rows;
 }
 
-const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 const all = tasks(options.data, join(place.www, "data/sample.json"));
 const names = options.tasks?.split(",") ?? Object.keys(all);
 const report = {};
