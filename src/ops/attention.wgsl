@@ -5,7 +5,7 @@
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>; // (batch, length, query_row), queries first
 @group(0) @binding(1) var<storage, read> keyvalues: array<vec4<f32>>; // (batch, keys, key_row), keys from key_start, values from value_start
-@group(0) @binding(2) var<storage, read> mask: array<f32>; // (batch, keys), 1 attends
+@group(0) @binding(2) var<storage, read> mask: array<u32>; // (batch, keys), bits of a float, 1 attends, or if segmented marks; 0 is padding
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // (heads, length, keys), read only if biased
 @group(0) @binding(4) var<storage, read_write> context: array<vec4<f32>>; // (batch, length, heads, head)
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>; // (batch, heads, length)
@@ -25,9 +25,13 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
+override segmented: bool = false; // a query sees only keys of its own segment and of segment 0; window and bias go by positions
 
 const MASKED = -1e30;
 const EXCLUDED = -3e38;
+// A mark is segment << 20 | position + 1 of a token.
+const POSITION_BITS = 20u;
+const POSITION = 0xfffffu;
 
 // What does not change within an invocation: head, first query and first key of the text, first vec4 of the head in their rows.
 struct Place {
@@ -62,41 +66,62 @@ fn four_keys(place: Place, which: u32, start: u32, i: u32) -> mat4x4<f32> {
     );
 }
 
-// 1 for keys that attend, 0 for padding, -1 behind the end.
-fn key_mask(place: Place, key: u32) -> vec4<f32> {
-    let own = vec4(key) + vec4(0u, 1u, 2u, 3u);
-    let at = vec4(place.key) + min(own, vec4(keys - 1u));
-    return select(vec4(-1.0), vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]), own < vec4(keys));
+// What the mask says of four tokens.
+fn four_marks(place: Place, token: u32) -> vec4<u32> {
+    let at = vec4(place.key) + min(vec4(token) + vec4(0u, 1u, 2u, 3u), vec4(keys - 1u));
+    return vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]);
 }
 
-fn four_biases(place: Place, query: u32, key: u32) -> vec4<f32> {
-    let at = vec4((place.head * length + min(query, length - 1u)) * keys) + min(vec4(key) + vec4(0u, 1u, 2u, 3u), vec4(keys - 1u));
+// Whether the query with one mark sees the keys with others, where they do not come after it.
+fn visible(asking: u32, marks: vec4<u32>) -> vec4<bool> {
+    let segments = marks >> vec4(POSITION_BITS);
+    var seen = (segments == vec4(0u)) | (segments == vec4(asking >> POSITION_BITS));
+    if (window > 0u) {
+        seen = seen & ((marks & vec4(POSITION)) + vec4(window) > vec4(asking & POSITION));
+    }
+    return seen;
+}
+
+fn any_visible(asking: vec4<u32>, marks: vec4<u32>) -> bool {
+    return any(visible(asking.x, marks) | visible(asking.y, marks) | visible(asking.z, marks) | visible(asking.w, marks));
+}
+
+fn four_biases(place: Place, query: u32, key: vec4<u32>) -> vec4<f32> {
+    let at = vec4((place.head * length + min(query, length - 1u)) * keys) + min(key, vec4(keys - 1u));
     return vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
 }
 
-// Scores of one query and four keys.
-fn masked(place: Place, product: vec4<f32>, live: vec4<f32>, query: u32, key: u32) -> vec4<f32> {
+// Scores of one query and four keys, with their marks.
+fn masked(place: Place, product: vec4<f32>, asking: u32, marks: vec4<u32>, query: u32, key: u32) -> vec4<f32> {
+    let own = vec4(key) + vec4(0u, 1u, 2u, 3u);
     var score = product * scale;
     if (biased) {
-        score += four_biases(place, query, key);
+        if (segmented) {
+            score += four_biases(place, max(asking & POSITION, 1u) - 1u, max(marks & vec4(POSITION), vec4(1u)) - vec4(1u));
+        } else {
+            score += four_biases(place, query, own);
+        }
     }
-    score = select(select(vec4(EXCLUDED), vec4(MASKED), live == vec4(0.0)), score, live > vec4(0.0));
+    score = select(vec4(MASKED), score, marks != vec4(0u));
+    score = select(vec4(EXCLUDED), score, own < vec4(keys));
     if (causal) {
-        let own = vec4(key) + vec4(0u, 1u, 2u, 3u);
         score = select(score, vec4(EXCLUDED), own > vec4(query));
-        if (window > 0u) {
+        if (window > 0u && !segmented) {
             score = select(score, vec4(EXCLUDED), own + vec4(window) <= vec4(query));
         }
+    }
+    if (segmented) {
+        score = select(vec4(EXCLUDED), score, visible(asking, marks));
     }
     return score;
 }
 
-fn masked_scores(place: Place, scores: mat4x4<f32>, live: vec4<f32>, query: u32, key: u32) -> mat4x4<f32> {
+fn masked_scores(place: Place, scores: mat4x4<f32>, asking: vec4<u32>, marks: vec4<u32>, query: u32, key: u32) -> mat4x4<f32> {
     return mat4x4(
-        masked(place, scores[0], live, query, key),
-        masked(place, scores[1], live, query + 1u, key),
-        masked(place, scores[2], live, query + 2u, key),
-        masked(place, scores[3], live, query + 3u, key),
+        masked(place, scores[0], asking.x, marks, query, key),
+        masked(place, scores[1], asking.y, marks, query + 1u, key),
+        masked(place, scores[2], asking.z, marks, query + 2u, key),
+        masked(place, scores[3], asking.w, marks, query + 3u, key),
     );
 }
 
@@ -157,11 +182,20 @@ fn main(
     var end = keys;
     if (causal) {
         end = min(keys, query + 4u);
-        if (window > 0u && query >= window) {
+        if (window > 0u && query >= window && !segmented) {
             key = (query + 1u - window) / 8u * 8u;
         }
     }
+    var asking = vec4(0u);
+    if (segmented) {
+        asking = four_marks(place, query);
+    }
     for (; key < end; key += 8u) {
+        let near_marks = four_marks(place, key);
+        let far_marks = four_marks(place, key + 4u);
+        if (segmented && !any_visible(asking, near_marks) && !any_visible(asking, far_marks)) {
+            continue;
+        }
         var near = mat4x4<f32>();
         var far = mat4x4<f32>();
         for (var i = 0u; i < head; i++) {
@@ -169,8 +203,8 @@ fn main(
             near += transpose(four_keys(place, key_start, key, i)) * asked;
             far += transpose(four_keys(place, key_start, key + 4u, i)) * asked;
         }
-        near = masked_scores(place, near, key_mask(place, key), query, key);
-        far = masked_scores(place, far, key_mask(place, key + 4u), query, key + 4u);
+        near = masked_scores(place, near, asking, near_marks, query, key);
+        far = masked_scores(place, far, asking, far_marks, query, key + 4u);
         let tops = vec4(
             largest(max(near[0], far[0])),
             largest(max(near[1], far[1])),

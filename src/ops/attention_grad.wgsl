@@ -6,7 +6,7 @@
 @group(0) @binding(0) var<storage, read> dcontext: array<vec4<f32>>; // (batch, length, heads, head)
 @group(0) @binding(1) var<storage, read> queries: array<vec4<f32>>; // (batch, length, query_row), queries first
 @group(0) @binding(2) var<storage, read> keyvalues: array<vec4<f32>>; // (batch, keys, key_row), keys from key_start, values from value_start
-@group(0) @binding(3) var<storage, read> mask: array<f32>; // (batch, keys), 1 attends
+@group(0) @binding(3) var<storage, read> mask: array<u32>; // (batch, keys), bits of a float, 1 attends, or if segmented marks; 0 is padding
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, keys), read only if biased
 @group(0) @binding(5) var<storage, read> context: array<vec4<f32>>; // (batch, length, heads, head)
 @group(0) @binding(6) var<storage, read> lse: array<f32>; // (batch, heads, length)
@@ -27,10 +27,14 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
+override segmented: bool = false; // a query sees only keys of its own segment and of segment 0; window and bias go by positions
 override query_role: bool = true;
 override key_role: bool = true;
 
 const MASKED = -1e30;
+// A mark is segment << 20 | position + 1 of a token.
+const POSITION_BITS = 20u;
+const POSITION = 0xfffffu;
 
 // What does not change within an invocation: head, first query and first key of the text, first vec4 of the head in their rows,
 // first lse of the head.
@@ -107,30 +111,65 @@ fn four_lse(place: Place, start: u32) -> vec4<f32> {
     return vec4(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
 }
 
-fn four_mask(place: Place, start: u32) -> vec4<f32> {
+// What the mask says of four tokens.
+fn four_marks(place: Place, start: u32) -> vec4<u32> {
     let at = vec4(place.key) + min(four(start), vec4(keys - 1u));
     return vec4(mask[at.x], mask[at.y], mask[at.z], mask[at.w]);
 }
 
+// Whether the queries with some marks see the keys with others, pair by pair, where those do not come after them.
+fn visible(asking: vec4<u32>, marks: vec4<u32>) -> vec4<bool> {
+    let segments = marks >> vec4(POSITION_BITS);
+    var seen = (segments == vec4(0u)) | (segments == (asking >> vec4(POSITION_BITS)));
+    if (window > 0u) {
+        seen = seen & ((marks & vec4(POSITION)) + vec4(window) > (asking & vec4(POSITION)));
+    }
+    return seen;
+}
+
+// Whether any of four queries sees any of four keys.
+fn any_visible(asking: vec4<u32>, marks: vec4<u32>) -> bool {
+    let near = visible(asking, marks) | visible(asking.yzwx, marks);
+    return any(near | visible(asking.zwxy, marks) | visible(asking.wxyz, marks));
+}
+
+// The positions of marked tokens.
+fn positions(marks: vec4<u32>) -> vec4<u32> {
+    return max(marks & vec4(POSITION), vec4(1u)) - vec4(1u);
+}
+
+// Four pairs: the places of queries and keys in their texts, and what the mask says of them.
+struct Pairs {
+    query: vec4<u32>,
+    key: vec4<u32>,
+    asking: vec4<u32>,
+    marks: vec4<u32>,
+}
+
 // Scores of four pairs before any mask.
-fn scored(place: Place, product: vec4<f32>, query: vec4<u32>, key: vec4<u32>) -> vec4<f32> {
+fn scored(place: Place, product: vec4<f32>, pairs: Pairs) -> vec4<f32> {
     var score = product * scale;
     if (biased) {
+        let query = select(pairs.query, positions(pairs.asking), vec4(segmented));
+        let key = select(pairs.key, positions(pairs.marks), vec4(segmented));
         let at = (vec4(place.head * length) + min(query, vec4(length - 1u))) * keys + min(key, vec4(keys - 1u));
         score += vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
     }
     return score;
 }
 
-fn probability(score: vec4<f32>, query: vec4<u32>, key: vec4<u32>, attends: vec4<bool>, logsum: vec4<f32>) -> vec4<f32> {
-    var p = exp(select(vec4(MASKED), score, attends) - logsum);
-    p = select(vec4(0.0), p, query < vec4(length));
-    p = select(vec4(0.0), p, key < vec4(keys));
+fn probability(score: vec4<f32>, pairs: Pairs, logsum: vec4<f32>) -> vec4<f32> {
+    var p = exp(select(vec4(MASKED), score, pairs.marks != vec4(0u)) - logsum);
+    p = select(vec4(0.0), p, pairs.query < vec4(length));
+    p = select(vec4(0.0), p, pairs.key < vec4(keys));
     if (causal) {
-        p = select(p, vec4(0.0), key > query);
-        if (window > 0u) {
-            p = select(p, vec4(0.0), key + vec4(window) <= query);
+        p = select(p, vec4(0.0), pairs.key > pairs.query);
+        if (window > 0u && !segmented) {
+            p = select(p, vec4(0.0), pairs.key + vec4(window) <= pairs.query);
         }
+    }
+    if (segmented) {
+        p = select(vec4(0.0), p, visible(pairs.asking, pairs.marks));
     }
     return p;
 }
@@ -169,29 +208,34 @@ fn query_gradient(place: Place, query: u32, first: u32) {
     var end = keys;
     if (causal) {
         end = min(keys, query + 4u);
-        if (window > 0u && query >= window) {
+        if (window > 0u && query >= window && !segmented) {
             key = (query + 1u - window) / 4u * 4u;
         }
     }
+    var asking = vec4(0u);
+    if (segmented) {
+        asking = four_marks(place, query);
+    }
     for (; key < end; key += 4u) {
+        let marks = four_marks(place, key);
+        if (segmented && !any_visible(asking, marks)) {
+            continue;
+        }
         var s = mat4x4<f32>(); // s[query][key]
         var dp = mat4x4<f32>();
         for (var i = 0u; i < head; i++) {
             s += transpose(four_keys(place, key_start, key, i)) * four_queries(place, query, i);
             dp += transpose(four_keys(place, value_start, key, i)) * upstream(place, query, i);
         }
-        let attends = four_mask(place, key) > vec4(0.0);
-        let score = mat4x4(
-            scored(place, s[0], vec4(query + 0u), four(key)),
-            scored(place, s[1], vec4(query + 1u), four(key)),
-            scored(place, s[2], vec4(query + 2u), four(key)),
-            scored(place, s[3], vec4(query + 3u), four(key)),
-        );
+        let first_pairs = Pairs(vec4(query + 0u), four(key), asking.xxxx, marks);
+        let second_pairs = Pairs(vec4(query + 1u), four(key), asking.yyyy, marks);
+        let third_pairs = Pairs(vec4(query + 2u), four(key), asking.zzzz, marks);
+        let fourth_pairs = Pairs(vec4(query + 3u), four(key), asking.wwww, marks);
         let p = mat4x4(
-            probability(score[0], vec4(query + 0u), four(key), attends, vec4(logsums.x)),
-            probability(score[1], vec4(query + 1u), four(key), attends, vec4(logsums.y)),
-            probability(score[2], vec4(query + 2u), four(key), attends, vec4(logsums.z)),
-            probability(score[3], vec4(query + 3u), four(key), attends, vec4(logsums.w)),
+            probability(scored(place, s[0], first_pairs), first_pairs, vec4(logsums.x)),
+            probability(scored(place, s[1], second_pairs), second_pairs, vec4(logsums.y)),
+            probability(scored(place, s[2], third_pairs), third_pairs, vec4(logsums.z)),
+            probability(scored(place, s[3], fourth_pairs), fourth_pairs, vec4(logsums.w)),
         );
         let ds = mat4x4(
             p[0] * (dp[0] - sums.x) * scale,
@@ -236,18 +280,25 @@ fn key_and_value_gradient(text: u32, key_head: u32, key: u32, first: u32) {
     var v6 = mat4x4<f32>();
     var v7 = mat4x4<f32>();
     let shared_by = heads / key_heads;
-    let attends = four_mask(place_of(text, key_head * shared_by), key) > vec4(0.0);
+    let marks = four_marks(place_of(text, key_head * shared_by), key);
     var start = 0u;
     var end = length;
     if (causal) {
         start = key;
-        if (window > 0u) {
+        if (window > 0u && !segmented) {
             end = min(length, key + 3u + window);
         }
     }
     for (var own = key_head * shared_by; own < (key_head + 1u) * shared_by; own++) {
         let place = place_of(text, own);
         for (var query = start; query < end; query += 4u) {
+            var asking = vec4(0u);
+            if (segmented) {
+                asking = four_marks(place, query);
+                if (!any_visible(asking, marks)) {
+                    continue;
+                }
+            }
             var s = mat4x4<f32>(); // s[key][query]
             var dp = mat4x4<f32>();
             var sums = vec4(0.0);
@@ -258,17 +309,15 @@ fn key_and_value_gradient(text: u32, key_head: u32, key: u32, first: u32) {
                 sums += weighted(place, query, dO, i);
             }
             let logsums = four_lse(place, query);
-            let score = mat4x4(
-                scored(place, s[0], four(query), vec4(key + 0u)),
-                scored(place, s[1], four(query), vec4(key + 1u)),
-                scored(place, s[2], four(query), vec4(key + 2u)),
-                scored(place, s[3], four(query), vec4(key + 3u)),
-            );
+            let first_pairs = Pairs(four(query), vec4(key + 0u), asking, marks.xxxx);
+            let second_pairs = Pairs(four(query), vec4(key + 1u), asking, marks.yyyy);
+            let third_pairs = Pairs(four(query), vec4(key + 2u), asking, marks.zzzz);
+            let fourth_pairs = Pairs(four(query), vec4(key + 3u), asking, marks.wwww);
             let p = mat4x4(
-                probability(score[0], four(query), vec4(key + 0u), vec4(attends.x), logsums),
-                probability(score[1], four(query), vec4(key + 1u), vec4(attends.y), logsums),
-                probability(score[2], four(query), vec4(key + 2u), vec4(attends.z), logsums),
-                probability(score[3], four(query), vec4(key + 3u), vec4(attends.w), logsums),
+                probability(scored(place, s[0], first_pairs), first_pairs, logsums),
+                probability(scored(place, s[1], second_pairs), second_pairs, logsums),
+                probability(scored(place, s[2], third_pairs), third_pairs, logsums),
+                probability(scored(place, s[3], fourth_pairs), fourth_pairs, logsums),
             );
             let ds = mat4x4(
                 p[0] * (dp[0] - sums) * scale,

@@ -4,7 +4,7 @@
 @group(0) @binding(0) var<storage, read> dcontext: array<f32>; // (batch, length, heads, head)
 @group(0) @binding(1) var<storage, read> queries: array<f32>; // (batch, length, query_row), queries first
 @group(0) @binding(2) var<storage, read> keyvalues: array<f32>; // (batch, keys, key_row), keys from key_start, values from value_start
-@group(0) @binding(3) var<storage, read> mask: array<f32>; // (batch, keys), 1 attends
+@group(0) @binding(3) var<storage, read> mask: array<u32>; // (batch, keys), bits of a float, 1 attends, or if segmented marks; 0 is padding
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, keys), read only if biased
 @group(0) @binding(5) var<storage, read> context: array<f32>; // (batch, length, heads, head)
 @group(0) @binding(6) var<storage, read> lse: array<f32>; // (batch, heads, length)
@@ -24,15 +24,39 @@ override scale: f32 = 1.0;
 override biased: bool = false;
 override causal: bool = false; // a query sees only keys up to its own place
 override window: u32 = 0u; // and, if not 0, only the last so many of them
+override segmented: bool = false; // a query sees only keys of its own segment and of segment 0; window and bias go by positions
 override query_role: bool = true;
 override key_role: bool = true;
 
 const MASKED = -1e30;
+// A mark is segment << 20 | position + 1 of a token.
+const POSITION_BITS = 20u;
+const POSITION = 0xfffffu;
+
+// Whether the query with one mark sees the key with the other, where that does not come after it.
+fn visible(asking: u32, mark: u32) -> bool {
+    let segment = mark >> POSITION_BITS;
+    let near = window == 0u || (mark & POSITION) + window > (asking & POSITION);
+    return near && (segment == 0u || segment == asking >> POSITION_BITS);
+}
+
+// The position of a marked token.
+fn position(mark: u32) -> u32 {
+    return max(mark & POSITION, 1u) - 1u;
+}
 
 // P and dS of one query and one key of a head.
 fn pair(text: u32, own: u32, query: u32, key: u32) -> vec2<f32> {
-    if (causal && (key > query || (window > 0u && key + window <= query))) {
+    if (causal && (key > query || (window > 0u && key + window <= query && !segmented))) {
         return vec2(0.0);
+    }
+    let mark = mask[text * keys + key];
+    var asking = 0u;
+    if (segmented) {
+        asking = mask[text * keys + query];
+        if (!visible(asking, mark)) {
+            return vec2(0.0);
+        }
     }
     let q = (text * length + query) * query_row + own * head;
     let k = (text * keys + key) * key_row + own / (heads / key_heads) * head;
@@ -45,10 +69,10 @@ fn pair(text: u32, own: u32, query: u32, key: u32) -> vec2<f32> {
     }
     score *= scale;
     if (biased) {
-        score += bias[(own * length + query) * keys + key];
+        score += bias[(own * length + select(query, position(asking), segmented)) * keys + select(key, position(mark), segmented)];
     }
     let logsum = lse[(text * heads + own) * length + query];
-    let p = exp(select(MASKED, score, mask[text * keys + key] > 0.0) - logsum);
+    let p = exp(select(MASKED, score, mark != 0u) - logsum);
     return vec2(p, p * dp * scale);
 }
 

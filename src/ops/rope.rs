@@ -1,12 +1,13 @@
 //! Rotary position embedding of queries and keys in a packed projection.
 
-use super::host::{tensor, with_floats};
+use super::host::{integers, tensor, with_floats};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
-/// Inputs `x (B S, C)` and `table (S, 2, half)`, the cosine and sine of each angle. The first `heads` groups of `head` columns are turned,
+/// Inputs `x (B S, C)`, `table (S, 2, half)`, the cosine and sine of each angle, and perhaps `positions (B, S)`: each token takes the angles
+/// of its position, or without them of its place in the row. The first `heads` groups of `head` columns are turned,
 /// column `i < half` of a head with column `i + half` (transformers' `rotate_half`; arXiv 2104.09864); other columns pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Rope {
@@ -29,17 +30,21 @@ impl Op for Rope {
 
     fn grad(&self, graph: &mut Graph, at: &Grad) -> Result<Vec<Option<Id>>> {
         let back = Rope { back: !self.back, ..*self };
-        Ok(vec![Some(graph.one(back, &[at.dy(), at.inputs[1]])?), None])
+        let inputs = [&[at.dy()], &at.inputs[1..]].concat();
+        let dx = graph.one(back, &inputs)?;
+        Ok((0..inputs.len()).map(|input| Some(dx).filter(|_| input == 0)).collect())
     }
 
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let columns = inputs[0].dim(1)?;
         let (length, _, half) = inputs[1].dims3()?;
+        let positions = inputs.get(2).map(integers).transpose()?;
+        let position = |token: usize| positions.as_ref().map_or(token % length, |positions| positions[token] as usize);
         let sign = if self.back { -1.0 } else { 1.0 };
         let y = with_floats(&[&inputs[0], &inputs[1]], |x| {
             let mut y = x[0].to_vec();
             for (token, row) in y.chunks_exact_mut(columns).enumerate() {
-                let (cos, sin) = x[1][token % length * 2 * half..][..2 * half].split_at(half);
+                let (cos, sin) = x[1][position(token) * 2 * half..][..2 * half].split_at(half);
                 for head in row.chunks_exact_mut(self.head).take(self.heads) {
                     for i in 0..half {
                         let (a, b) = (head[i], head[i + half]);
@@ -63,6 +68,8 @@ impl Op for Rope {
             ("heads", self.heads),
             ("head", self.head),
         ];
-        Kernel::new(include_str!("rope.wgsl"), 2, &sizes, elementwise(rows * columns)).with("back", self.back)
+        let mut kernel = Kernel::new(include_str!("rope.wgsl"), 2, &sizes, elementwise(rows * columns));
+        kernel.inputs.push(if io.inputs.len() > 2 { 2 } else { 1 });
+        kernel.with("back", self.back).with("placed", io.inputs.len() > 2)
     }
 }

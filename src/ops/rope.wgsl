@@ -2,7 +2,8 @@
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // (rows, columns), heads first
 @group(0) @binding(1) var<storage, read> table: array<f32>; // (length, 2, half), cosines and sines
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (rows, columns)
+@group(0) @binding(2) var<storage, read> positions: array<u32>; // (rows), read only if placed
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (rows, columns)
 
 override rows: u32 = 4u;
 override columns: u32 = 16u;
@@ -11,6 +12,7 @@ override half: u32 = 4u;
 override heads: u32 = 1u;
 override head: u32 = 8u;
 override back: bool = false; // turn back
+override placed: bool = false; // tokens have positions other than their places in the row
 
 @compute @workgroup_size(64)
 fn main(
@@ -29,7 +31,11 @@ fn main(
         return;
     }
     let low = i < half;
-    let angle = at / columns % length * 2u * half + i % half;
+    var position = at / columns % length;
+    if (placed) {
+        position = positions[at / columns];
+    }
+    let angle = position * 2u * half + i % half;
     let other = x[select(at - half, at + half, low)];
     y[at] = x[at] * table[angle] + other * table[angle + half] * select(1.0, -1.0, low != back);
 }

@@ -275,6 +275,47 @@ fn attention_of_every_form() {
     }
 }
 
+/// Packed texts and continuations of a shared text: what each query sees, and which bias each pair has, told pair by pair.
+#[test]
+fn attention_in_segments() {
+    let causal = Attention { scale: 0.4, key_heads: 2, causal: true, segmented: true, ..Attention::full(4, 12) };
+    let window = Attention { window: Some(2), ..causal };
+    let (batch, length) = (2, 6);
+    let tokens = [[(1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 0)], [(0, 0), (0, 1), (1, 2), (1, 3), (2, 2), (2, 3)]];
+    for op in [causal, window, Attention { biased: true, ..causal }, Attention { biased: true, ..window }] {
+        let mut case = Case::new(&[&[batch * length, 24]]);
+        let marks: Vec<u32> = tokens.as_flattened().iter().map(|(segment, at)| mark(*segment, *at)).collect();
+        let marks = case.integers_in("segments", &[batch, length], &marks);
+        let (bias, in_candle) = case.frozen(&[4, length, length]);
+        let inputs = [case.x[0], marks, bias];
+        let y = case.one(op, &inputs[..if op.biased { 3 } else { 2 }]);
+        let row = |text: usize| {
+            let pair = |at: usize| {
+                let ((own, query), (other, key)) = (tokens[text][at / length], tokens[text][at % length]);
+                let seen = at % length <= at / length && (other == 0 || other == own);
+                let near = op.window.is_none_or(|window| query < key + window as u32);
+                (if seen && near { 0.0 } else { -1e9 }, query * length as u32 + key)
+            };
+            let (hide, places): (Vec<f64>, Vec<u32>) = (0..length * length).map(pair).unzip();
+            let (device, shape) = (candle_core::Device::Cpu, (1, length, length));
+            let hide = Tensor::from_vec(hide, shape, &device)?;
+            let places = Tensor::from_vec(places, length * length, &device)?;
+            let bias =
+                in_candle.reshape((4, length * length))?.index_select(&places, 1)?.reshape((4, length, length))?;
+            let bias = if op.biased {
+                bias.broadcast_add(&hide)?
+            } else {
+                hide.broadcast_as((4, length, length))?.contiguous()?
+            };
+            let part = |start: usize| case.vars[0].narrow(0, text * length, length)?.narrow(1, start, 12);
+            let alone = Attention { causal: false, window: None, ..op };
+            attend_shared(alone, &part(0)?, &part(12)?, Some(&bias), 1)
+        };
+        let reference = row(0).and_then(|first| Tensor::cat(&[first, row(1)?], 0));
+        case.check(y, reference);
+    }
+}
+
 #[test]
 fn attention_to_another_text() {
     let op = Attention { scale: 0.4, key_heads: 2, apart: true, ..Attention::full(4, 12) };
@@ -356,6 +397,24 @@ fn rope() {
         Tensor::cat(&[low, high, part(4, 2)?], 1)
     };
     let reference = turned(0).and_then(|first| Tensor::cat(&[first, turned(1)?, x.narrow(1, 12, 2)?], 1));
+    case.check(y, reference);
+}
+
+/// Tokens turned by their positions are those of a table whose rows stand at their places.
+#[test]
+fn rope_by_positions() {
+    let mut case = Case::new(&[&[4, 4]]);
+    let (table, t) = case.frozen(&[2, 2, 2]);
+    let positions = case.integers_in("positions", &[2, 2], &[1, 0, 0, 0]);
+    let y = case.one(Rope { heads: 1, head: 4, back: false }, &[case.x[0], table, positions]);
+    let x = &case.vars[0];
+    let turned = || {
+        let rows = t.index_select(&Tensor::new(&[1u32, 0, 0, 0], &candle_core::Device::Cpu)?, 0)?;
+        let angle = |which: usize| rows.narrow(1, which, 1)?.reshape((4, 2));
+        let (a, b, cos, sin) = (x.narrow(1, 0, 2)?, x.narrow(1, 2, 2)?, angle(0)?, angle(1)?);
+        Tensor::cat(&[((&a * &cos)? - (&b * &sin)?)?, ((&b * &cos)? + (&a * &sin)?)?], 1)
+    };
+    let reference = turned();
     case.check(y, reference);
 }
 

@@ -120,6 +120,21 @@ fn mask(batch: usize, length: usize) -> Input {
     (vec![batch, length], Contents::Given((0..batch).flat_map(row).collect()))
 }
 
+/// Segment and position of each token in rows of other forms in turn: texts one behind the other; continuations of a text that all share,
+/// whose positions go on from its end; both with padding behind, where there is room.
+fn marks(batch: usize, length: usize) -> Input {
+    let token = |row: usize, at: usize| {
+        let (shared, size) = if row % 2 == 0 { (0, 2 + length / 4) } else { (length / 3, 1 + length / 5) };
+        match at {
+            at if at + row >= length.max(row + 2) => 0,
+            at if at < shared => mark(0, at as u32),
+            at => mark(1 + ((at - shared) / size) as u32, (shared + (at - shared) % size) as u32),
+        }
+    };
+    let marks = (0..batch).flat_map(|row| (0..length).map(move |at| token(row, at))).collect();
+    (vec![batch, length], Contents::Chosen(marks))
+}
+
 /// Row weights that sum to `total`; the last of several rows is padding.
 fn weights(batch: usize, total: f32) -> Input {
     let live = batch.saturating_sub(1).max(1);
@@ -245,7 +260,7 @@ fn attend(op: Attention, batch: usize, length: usize, keys: usize) -> Vec<Case> 
         true => vec![floats(&[batch * length, queries]), floats(&[batch * keys, values])],
         false => vec![floats(&[batch * length, queries + values])],
     };
-    inputs.push(mask(batch, keys));
+    inputs.push(if op.segmented { marks(batch, keys) } else { mask(batch, keys) });
     inputs.extend(op.biased.then(|| floats(&[op.heads, length, keys])));
     // What the forward pass would have left; its sum of exponentials is about `keys`.
     let lse = vec![(keys as f32).ln(); batch * op.heads * length];
@@ -275,7 +290,11 @@ pub fn attention() -> Vec<Case> {
         let own = [shared, window, one, biased, Attention { causal: true, ..biased }];
         let own = own.into_iter().flat_map(move |op| attend(op, batch, length, length));
         let apart = Attention { apart: true, ..full };
-        own.chain(attend(apart, batch, length, length + 6)).chain(attend(
+        let segmented = [shared, window, Attention { causal: true, ..biased }, Attention { biased: true, ..window }];
+        let segmented = segmented.map(|op| Attention { segmented: true, ..op });
+        let longer = attend(segmented[3], 3, 41, 41);
+        let segmented = segmented.into_iter().flat_map(move |op| attend(op, batch, length, length)).chain(longer);
+        own.chain(segmented).chain(attend(apart, batch, length, length + 6)).chain(attend(
             Attention { key_heads: 2, ..apart },
             batch,
             length,
@@ -470,8 +489,10 @@ pub fn rms_norm() -> Vec<Case> {
 
 pub fn rope() -> Vec<Case> {
     let each = |(batch, length, columns, heads, head, half): (usize, usize, usize, usize, usize, usize)| {
-        let inputs = vec![floats(&[batch * length, columns]), floats(&[length, 2, half])];
-        [false, true].map(|back| Case::new(Rope { heads, head, back }, inputs.clone()))
+        let inputs =
+            [floats(&[batch * length, columns]), floats(&[length, 2, half]), below(length as u32, &[batch, length])];
+        let forms = [(false, 2), (true, 2), (false, 3), (true, 3)];
+        forms.map(|(back, given)| Case::new(Rope { heads, head, back }, inputs[..given].to_vec()))
     };
     [(1, 1, 4, 1, 4, 2), (3, 7, 67, 5, 12, 6), (9, 64, 384, 8, 32, 12)].into_iter().flat_map(each).collect()
 }
