@@ -123,11 +123,10 @@ impl Gemma3 {
             let norm = RmsNorm { start, groups, ..self.norm() };
             qkv = b.rms_norm(qkv, &format!("{name}.{part}"), norm, head)?;
         }
-        let turned = b.graph.one(Rope { heads: heads + key_heads, head, back: false }, &[qkv, table])?;
+        let turned = b.turn(Rope { heads: heads + key_heads, head, back: false }, qkv, table)?;
         let (scale, window) = (self.scale, self.windows[layer]);
         let op = Attention { key_heads, scale, causal: true, window, ..Attention::full(heads, heads * head) };
-        let mask = b.batch("mask");
-        let context = b.graph.one(op, &[turned, mask])?;
+        let context = b.attention(op, turned, ["mask", "segments"], None)?;
         b.project(context, &[(&format!("{name}.o_proj"), self.common.hidden_size)], form)
     }
 }

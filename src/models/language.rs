@@ -2,8 +2,8 @@
 
 use super::layers::Builder;
 use crate::error::Result;
-use crate::graph::Id;
-use crate::ops::{Add, Linear, RankLoss, Rows, RowsGrad, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
+use crate::graph::{Dtype, Id, Leaf};
+use crate::ops::{Add, Gather, Linear, RankLoss, Rows, RowsGrad, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
 
 /// Logits that are in memory at once, at most: those of a small vocabulary come in one part, those of a large one in several.
 const MOST_LOGITS: usize = 1 << 22;
@@ -30,8 +30,18 @@ impl Language {
         }
     }
 
-    /// The loss of all tokens, `(1)`. The gradient of each part's states is made beside its loss, so that no logits are kept.
+    /// The states that tell the tokens which are asked for, `(N, H)`: logits are made of these alone. One state tells several tokens where
+    /// continuations share the text before them.
+    fn telling(&self, b: &mut Builder, states: Id) -> Result<Id> {
+        let rows = b.graph.shape(states)[0];
+        let [sources, order] = ["sources", "source_order"].map(|name| b.batch(name));
+        let starts = b.graph.leaf(Leaf::Batch("source_starts"), vec![rows + 1], Dtype::U32);
+        b.graph.one(Gather, &[states, sources, order, starts])
+    }
+
+    /// The loss of all tokens asked for, `(1)`, from the states of all. The gradient of each part's states is made beside its loss, so that no logits are kept.
     pub fn loss(&self, b: &mut Builder, states: Id) -> Result<Id> {
+        let states = self.telling(b, states)?;
         let mut total = None;
         for rows in self.parts(b, states) {
             let x = b.graph.one(rows, &[states])?;
@@ -44,21 +54,25 @@ impl Language {
         Ok(total.expect("a batch has a token"))
     }
 
-    /// The loss of rows that are ranked, `(1)`. It needs the losses of all tokens before any has a gradient, so of a large vocabulary the
+    /// The loss of choices that are ranked, `(1)`. It needs the losses of all tokens before any has a gradient, so of a large vocabulary the
     /// logits are made twice.
     pub fn rank_loss(&self, b: &mut Builder, states: Id, op: RankLoss) -> Result<Id> {
+        let states = self.telling(b, states)?;
         let parts = self.parts(b, states);
-        let [labels, counted, answers] = ["token_labels", "token_weights", "labels"].map(|name| b.batch(name));
+        let [labels, weights] = ["asked", "asked_weights"].map(|name| b.batch(name));
+        let choices = op.examples * op.choices;
+        let starts = b.graph.leaf(Leaf::Batch("choice_starts"), vec![choices + 1], Dtype::U32);
+        let answers = b.graph.leaf(Leaf::Batch("answers"), vec![choices], Dtype::U32);
         let (mut losses, mut kept) = (None, None);
         for part in &parts {
             let x = b.graph.one(*part, &[states])?;
             let logits = self.logits(b, x)?;
-            let found = b.graph.one(TokenLoss { start: part.start }, &[logits, labels, counted])?;
+            let found = b.graph.one(TokenLoss { start: part.start }, &[logits, labels, weights])?;
             losses = Some(joined(b, losses, found, part, states)?);
             kept = Some(logits).filter(|_| parts.len() == 1);
         }
         let losses = losses.expect("a batch has a token");
-        let ranked = b.graph.apply(op, &[losses, counted, answers])?;
+        let ranked = b.graph.apply(op, &[losses, starts, answers])?;
         let mut dstates = None;
         for part in &parts {
             let logits = match kept {
@@ -86,8 +100,9 @@ impl Language {
         b.graph.one(Linear { flipped: true, bias: false, addend: false }, &[dlogits, weight])
     }
 
-    /// The loss of each token, in parts that make `(B S)`.
+    /// The loss of each token asked for, in parts that make `(N)`.
     pub fn token_losses(&self, b: &mut Builder, states: Id) -> Result<Vec<Id>> {
+        let states = self.telling(b, states)?;
         let mut found = Vec::new();
         for rows in self.parts(b, states) {
             let x = b.graph.one(rows, &[states])?;
@@ -99,7 +114,7 @@ impl Language {
 
     /// Losses `(n)` of the tokens from `start` on, and the gradient of their sum with respect to the logits.
     fn losses(&self, b: &mut Builder, logits: Id, start: usize) -> Result<Vec<Id>> {
-        let (labels, weights) = (b.batch("token_labels"), b.batch("token_weights"));
+        let (labels, weights) = (b.batch("asked"), b.batch("asked_weights"));
         b.graph.apply(TokenLoss { start }, &[logits, labels, weights])
     }
 

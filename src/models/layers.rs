@@ -4,15 +4,31 @@ use crate::adapter::{Layout, Place, Site};
 use crate::checkpoint::HiddenAct;
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
-use crate::ops::{Activation, ActivationKind, Add, Concat, Embed, Head, LayerNorm, Linear, Pick, RmsNorm, Rows, Scale};
+use crate::ops::{
+    Activation, ActivationKind, Add, Attention, Concat, Embed, Head, LayerNorm, Linear, Pick, RmsNorm, Rope, Rows,
+    Scale,
+};
 
-/// Size of a batch: every text is padded to `length` tokens.
+/// Size of a batch: every row is padded to `length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchShape {
-    /// Texts (rows).
+    /// Rows: texts, or several of them in one.
     pub batch: usize,
-    /// Tokens a text.
+    /// Tokens a row.
     pub length: usize,
+    /// Tokens a row of the decoder of an encoder-decoder model.
+    pub written: usize,
+    /// Tokens of all rows together whose probabilities a language model is asked for.
+    pub asked: usize,
+    /// A language model's rows have segments: see [`crate::ops::mark`].
+    pub segmented: bool,
+}
+
+impl BatchShape {
+    /// Rows of one text each, of which a language model is asked for every token.
+    pub const fn new(batch: usize, length: usize) -> BatchShape {
+        BatchShape { batch, length, written: length, asked: batch.saturating_mul(length), segmented: false }
+    }
 }
 
 /// A frozen tensor that a graph reads: one of the model's file, or several packed along the first dimension.
@@ -72,12 +88,17 @@ impl<'a> Builder<'a> {
         Builder { graph: Graph::default(), shape, sites: Vec::new(), weights: Vec::new(), prefix, layout, adapters }
     }
 
-    /// A part of the batch: one element a token, `(B, S)`, one a row, `(B)`, or one for each end of a span, `(B, 2)`.
+    /// A part of the batch: one element a token, `(B, S)`, or `(B, W)` of a decoder of its own, one a row, `(B)`, one for each end of a
+    /// span, `(B, 2)`, or one for each token that is asked for, `(N)`.
     pub fn batch(&mut self, name: &'static str) -> Id {
-        let BatchShape { batch, length } = self.shape;
+        let BatchShape { batch, length, written, asked, .. } = self.shape;
         let (shape, dtype) = match name {
-            "ids" | "types" | "positions" | "token_labels" | "decoder_ids" => (vec![batch, length], Dtype::U32),
-            "mask" | "token_weights" | "decoder_mask" => (vec![batch, length], Dtype::F32),
+            "ids" | "types" | "positions" | "segments" | "token_labels" => (vec![batch, length], Dtype::U32),
+            "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
+            "decoder_ids" | "decoder_segments" => (vec![batch, written], Dtype::U32),
+            "decoder_mask" => (vec![batch, written], Dtype::F32),
+            "sources" | "source_order" | "asked" => (vec![asked], Dtype::U32),
+            "asked_weights" => (vec![asked], Dtype::F32),
             "weights" => (vec![batch], Dtype::F32),
             "slots" | "labels" | "last" => (vec![batch], Dtype::U32),
             "spans" => (vec![batch, 2], Dtype::U32),
@@ -85,6 +106,23 @@ impl<'a> Builder<'a> {
             other => panic!("a batch has no part '{other}'"),
         };
         self.graph.leaf(Leaf::Batch(name), shape, dtype)
+    }
+
+    /// Attention of a decoder over `qkv` in rows that may have segments; `of` names the parts of the batch that say so, and which tokens
+    /// are padding. `bias` is there if the op is biased.
+    pub fn attention(&mut self, op: Attention, qkv: Id, of: [&'static str; 2], bias: Option<Id>) -> Result<Id> {
+        let segmented = self.shape.segmented;
+        let mask = self.batch(of[usize::from(segmented)]);
+        let inputs: Vec<Id> = [qkv, mask].into_iter().chain(bias).collect();
+        self.graph.one(Attention { segmented, ..op }, &inputs)
+    }
+
+    /// Queries and keys turned by the angles of their positions.
+    pub fn turn(&mut self, op: Rope, x: Id, table: Id) -> Result<Id> {
+        // In a row of one text positions are places, which the op knows.
+        let positions = self.shape.segmented.then(|| self.batch("positions"));
+        let inputs: Vec<Id> = [x, table].into_iter().chain(positions).collect();
+        self.graph.one(op, &inputs)
     }
 
     /// A frozen tensor of the model's file.

@@ -112,11 +112,10 @@ impl Llama {
                 qkv = b.rms_norm(qkv, &format!("{name}.{part}"), norm, head)?;
             }
         }
-        let turned = b.graph.one(Rope { heads: heads + key_heads, head, back: false }, &[qkv, table])?;
+        let turned = b.turn(Rope { heads: heads + key_heads, head, back: false }, qkv, table)?;
         let window = self.windows[layer];
         let op = Attention { key_heads, causal: true, window, ..Attention::full(heads, heads * head) };
-        let mask = b.batch("mask");
-        let context = b.graph.one(op, &[turned, mask])?;
+        let context = b.attention(op, turned, ["mask", "segments"], None)?;
         b.project(context, &[(&format!("{name}.o_proj"), self.common.hidden_size)], Form::biased(self.output_bias))
     }
 }

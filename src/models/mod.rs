@@ -65,7 +65,7 @@ pub enum Output {
     Logits,
     /// The task's loss against the labels of the batch, `(1)`.
     CrossEntropy,
-    /// Of a language model the loss of each token against the batch's labels, in parts that make `(B S)`.
+    /// Of a language model the loss of each token that is asked for, in parts that make `(N)`.
     TokenLosses,
     /// T-Few's loss of ranked choices, `(1)`.
     Rank(RankLoss),
@@ -216,7 +216,7 @@ impl Model {
     /// Sites and weights, those of a pooler that nothing here runs among them if `whole`.
     fn skeleton(&self, whole: bool) -> Result<(Vec<Site>, Vec<Weight>)> {
         let layout = Layout::new(&[], &[], &[]);
-        let mut b = Builder::new(BatchShape { batch: 1, length: 1 }, &layout, 1, self.prefix());
+        let mut b = Builder::new(BatchShape::new(1, 1), &layout, 1, self.prefix());
         let states = self.family.states(&mut b)?;
         match self.task {
             TaskType::SeqCls => drop(self.family.pooled(&mut b, states)?),

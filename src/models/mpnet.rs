@@ -106,7 +106,8 @@ impl Family for MpNet {
 
     fn states(&self, b: &mut Builder) -> Result<Id> {
         let mut x = self.embeddings(b)?;
-        let bias = BUCKETS.bias(b, "encoder.relative_attention_bias", self.num_attention_heads)?;
+        let length = b.shape.length;
+        let bias = BUCKETS.bias(b, "encoder.relative_attention_bias", self.num_attention_heads, length)?;
         for layer in 0..self.num_hidden_layers {
             x = self.block(b, x, bias, &format!("encoder.layer.{layer}"))?;
         }

@@ -17,9 +17,8 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// The bias of every head, query and key, `(heads, S, S)`, from the module's `weight (buckets, heads)`.
-    pub fn bias(&self, b: &mut Builder, module: &str, heads: usize) -> Result<Id> {
-        let length = b.shape.length;
+    /// The bias of every head, query and key of texts of `length` tokens, `(heads, S, S)`, from the module's `weight (buckets, heads)`.
+    pub fn bias(&self, b: &mut Builder, module: &str, heads: usize, length: usize) -> Result<Id> {
         let weight = b.weight(&format!("{module}.weight"), vec![self.count, heads]);
         let distances = 1 - length as i64..length as i64;
         let buckets = distances.map(|ahead| self.of(ahead) as u32).collect();

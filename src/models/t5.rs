@@ -104,13 +104,13 @@ impl T5 {
 
     /// A stack over `ids`; the decoder also looks at the encoder's states.
     fn stack(&self, b: &mut Builder, stack: Stack, encoder: Option<Id>) -> Result<Id> {
-        let (name, layers, ids) = match stack {
-            Stack::Encoder => ("encoder", self.num_layers, "ids"),
-            Stack::Decoder => ("decoder", self.num_decoder_layers, "decoder_ids"),
+        let (name, layers, ids, length) = match stack {
+            Stack::Encoder => ("encoder", self.num_layers, "ids", b.shape.length),
+            Stack::Decoder => ("decoder", self.num_decoder_layers, "decoder_ids", b.shape.written),
         };
         let buckets = Buckets { both_ways: stack == Stack::Encoder, ..self.buckets };
         let module = format!("{name}.block.0.layer.0.SelfAttention.relative_attention_bias");
-        let bias = buckets.bias(b, &module, self.num_heads)?;
+        let bias = buckets.bias(b, &module, self.num_heads, length)?;
         let mut x = b.embed(&[(ids, "shared", self.common.vocab_size)], self.common.hidden_size)?;
         for layer in 0..layers {
             x = self.block(b, x, stack, bias, encoder, &format!("{name}.block.{layer}"))?;
@@ -138,8 +138,13 @@ impl T5 {
         let qkv = b.project(y, &parts.each_ref().map(|part| (part.as_str(), inner)), Form::Unbiased)?;
         let causal = stack == Stack::Decoder;
         let op = Attention { scale: 1.0, causal, biased: true, ..Attention::full(self.num_heads, inner) };
-        let mask = b.batch(if causal { "decoder_mask" } else { "mask" });
-        let context = b.graph.one(op, &[qkv, mask, bias])?;
+        let context = match stack {
+            Stack::Encoder => {
+                let mask = b.batch("mask");
+                b.graph.one(op, &[qkv, mask, bias])?
+            }
+            Stack::Decoder => b.attention(op, qkv, ["decoder_mask", "decoder_segments"], Some(bias))?,
+        };
         let output = [(&*format!("{name}.SelfAttention.o"), self.common.hidden_size)];
         let attended = b.project(context, &output, Form::Unbiased)?;
         b.add(x, attended)

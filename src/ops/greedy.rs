@@ -26,7 +26,8 @@ impl Op for Greedy {
         let hits = with_floats(&[&inputs[0]], |x| {
             let hit = |(row, label): (&[f32], &u32)| {
                 let label = *label as usize;
-                let above = row[..label].iter().any(|x| *x >= row[label]) || row[label..].iter().any(|x| *x > row[label]);
+                let above =
+                    row[..label].iter().any(|x| *x >= row[label]) || row[label..].iter().any(|x| *x > row[label]);
                 f32::from(u8::from(!above))
             };
             Ok(x[0].chunks_exact(classes).zip(&labels[self.start..]).map(hit).collect())

@@ -17,12 +17,14 @@ pub enum RankVariant {
     Code,
 }
 
-/// Inputs `losses (B S)` of tokens (-log p), `counted (B, S)` (1 for tokens of a choice, else 0), `answers (B)` (1 for the row of an
-/// answer, else 0). A row is a choice, `choices` successive rows are an example; one without tokens is no choice. Outputs `loss (1)` and
-/// `dlosses (B S)`, its gradient.
+/// Inputs `losses (N)` of tokens (-log p), `starts (C + 1)`, where the tokens of each choice begin, and `answers (C)` (1 for the answer of
+/// its example, else 0). `choices` successive choices are an example; one without tokens is none. Tokens from `starts[C]` on are padding.
+/// Outputs `loss (1)` and `dlosses (N)`, its gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RankLoss {
-    /// Rows of an example.
+    /// Examples of a batch.
+    pub examples: usize,
+    /// Choices of an example.
     pub choices: usize,
     /// What the language-model loss counts.
     pub language: f32,
@@ -40,7 +42,6 @@ const LEAST: f32 = 1e-6;
 /// What the whole batch has.
 #[derive(Debug, Default)]
 struct Totals {
-    examples: usize,
     /// Tokens of answers.
     right: f32,
     /// Tokens of wrong choices.
@@ -60,43 +61,42 @@ impl RankLoss {
     }
 
     /// What a token counts in a mean over `own` tokens of one example, or over `all` of the batch.
-    fn share(&self, own: f32, all: f32, examples: usize) -> f32 {
+    fn share(&self, own: f32, all: f32) -> f32 {
         match self.variant {
-            RankVariant::Paper => 1.0 / (own.max(1.0) * examples as f32),
+            RankVariant::Paper => 1.0 / (own.max(1.0) * self.examples as f32),
             RankVariant::Code => 1.0 / all.max(1.0),
         }
     }
 
-    /// Loss and, in `d`, gradient of one example, whose rows have `length` tokens; `d` holds the token losses at first.
-    fn example(&self, d: &mut [f32], counted: &[f32], answers: &[u32], totals: &Totals) -> f32 {
-        let length = d.len() / self.choices;
-        let row = |at: usize| at * length..(at + 1) * length;
-        let sum = |x: &[f32], at: usize| row(at).map(|token| x[token] * counted[token]).sum::<f32>();
-        let lengths: Vec<f32> = (0..self.choices).map(|at| counted[row(at)].iter().sum()).collect();
-        let scores: Vec<f32> = (0..self.choices).map(|at| -sum(d, at) / lengths[at].max(1.0)).collect();
+    /// Loss and, in `d`, gradient of one example, whose choices begin at `starts`; `d` holds the token losses at first.
+    fn example(&self, d: &mut [f32], starts: &[u32], answers: &[u32], totals: &Totals) -> f32 {
+        let tokens = |at: usize| starts[at] as usize..starts[at + 1] as usize;
+        let lengths: Vec<f32> = (0..self.choices).map(|at| tokens(at).len() as f32).collect();
+        let score = |at: usize| -d[tokens(at)].iter().sum::<f32>() / lengths[at].max(1.0);
+        let scores: Vec<f32> = (0..self.choices).map(score).collect();
         let present = |at: &usize| lengths[*at] > 0.0;
         let most = (0..self.choices).filter(present).map(|at| scores[at]).fold(f32::NEG_INFINITY, f32::max);
         let raised: f32 = (0..self.choices).filter(present).map(|at| (scores[at] - most).exp()).sum();
         let wrong: f32 = (0..self.choices).filter(|at| answers[*at] == 0).map(|at| lengths[at]).sum();
-        let unlikely = self.unlikelihood * self.share(wrong, totals.wrong, totals.examples);
+        let unlikely = self.unlikelihood * self.share(wrong, totals.wrong);
         let mut loss = 0.0;
         for at in (0..self.choices).filter(present) {
             let answer = answers[at] == 1;
-            let likely = self.language * self.share(lengths[at], totals.right, totals.examples);
-            let normalized = self.normalized / totals.examples as f32;
+            let likely = self.language * self.share(lengths[at], totals.right);
+            let normalized = self.normalized / self.examples as f32;
             let probability = (scores[at] - most).exp() / raised;
             // The score falls by 1 / length for each unit of a token's loss.
             let ranked = normalized * (f32::from(answer) - probability) / lengths[at];
             if answer {
                 loss += normalized * (raised.ln() + most - scores[at]);
             }
-            for token in row(at) {
-                let (p, counts) = ((-d[token]).exp(), counted[token]);
+            for d in &mut d[tokens(at)] {
+                let p = (-*d).exp();
                 let other = (1.0 - p + self.added()).max(LEAST);
                 let (own, slope) =
-                    if answer { (likely * d[token], likely) } else { (-unlikely * other.ln(), -unlikely * p / other) };
-                loss += counts * own;
-                d[token] = counts * (slope + ranked);
+                    if answer { (likely * *d, likely) } else { (-unlikely * other.ln(), -unlikely * p / other) };
+                loss += own;
+                *d = slope + ranked;
             }
         }
         loss
@@ -105,25 +105,23 @@ impl RankLoss {
 
 impl Op for RankLoss {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
-        if !inputs[2][0].is_multiple_of(self.choices) {
-            return Err(Error::Shape {
-                op: format!("{self:?}"),
-                reason: format!("the batch has {} rows", inputs[2][0]),
-            });
+        let choices = self.examples * self.choices;
+        if inputs[1][0] != choices + 1 || inputs[2][0] != choices {
+            let reason = format!("starts {:?} and answers {:?}", inputs[1], inputs[2]);
+            return Err(Error::Shape { op: format!("{self:?}"), reason });
         }
         Ok(vec![vec![1], inputs[0].clone()])
     }
 
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let answers = integers(&inputs[2])?;
-        let tokens = inputs[0].elem_count() / answers.len() * self.choices;
+        let (starts, answers) = (integers(&inputs[1])?, integers(&inputs[2])?);
+        let totals = Totals::of(&starts, &answers);
         let mut loss = 0.0;
-        let dlosses = with_floats(&[&inputs[0], &inputs[1]], |x| {
-            let totals = Totals::of(x[1], &answers, self.choices);
+        let dlosses = with_floats(&[&inputs[0]], |x| {
             let mut d = x[0].to_vec();
-            for (at, d) in d.chunks_exact_mut(tokens).enumerate() {
-                let rows = at * self.choices..(at + 1) * self.choices;
-                loss += self.example(d, &x[1][at * tokens..][..tokens], &answers[rows], &totals);
+            d[starts[answers.len()] as usize..].fill(0.0);
+            for (at, answers) in answers.chunks_exact(self.choices).enumerate() {
+                loss += self.example(&mut d, &starts[at * self.choices..][..=self.choices], answers, &totals);
             }
             if self.variant == RankVariant::Code {
                 let others = totals.choices * totals.longest - totals.wrong;
@@ -135,9 +133,7 @@ impl Op for RankLoss {
     }
 
     fn kernel(&self, io: &Io) -> Kernel {
-        let batch = io.inputs[2][0];
-        let (examples, length) = (batch / self.choices, io.inputs[0][0] / batch);
-        let sizes = [("examples", examples), ("choices", self.choices), ("len", length)];
+        let sizes = [("examples", self.examples), ("choices", self.choices), ("count", io.inputs[0][0])];
         Kernel::new(include_str!("rank_loss.wgsl"), 3, &sizes, [1; 3])
             .with("language", self.language)
             .with("unlikelihood", self.unlikelihood)
@@ -149,10 +145,10 @@ impl Op for RankLoss {
 }
 
 impl Totals {
-    fn of(counted: &[f32], answers: &[u32], choices: usize) -> Totals {
-        let mut totals = Totals { examples: answers.len() / choices, ..Totals::default() };
-        for (row, answer) in counted.chunks_exact(counted.len() / answers.len()).zip(answers) {
-            let length: f32 = row.iter().sum();
+    fn of(starts: &[u32], answers: &[u32]) -> Totals {
+        let mut totals = Totals::default();
+        for (range, answer) in starts.windows(2).zip(answers) {
+            let length = (range[1] - range[0]) as f32;
             totals.choices += f32::from(length > 0.0);
             totals.longest = totals.longest.max(length);
             *(if *answer == 1 { &mut totals.right } else { &mut totals.wrong }) += length;

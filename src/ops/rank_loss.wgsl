@@ -1,14 +1,14 @@
 // T-Few's loss of ranked choices and its gradient. One workgroup computes all; each invocation takes whole examples.
 
-@group(0) @binding(0) var<storage, read> losses: array<f32>; // (examples choices, len), -log p
-@group(0) @binding(1) var<storage, read> counted: array<f32>; // (examples choices, len), 1 for tokens of a choice, else 0
+@group(0) @binding(0) var<storage, read> losses: array<f32>; // (count), -log p
+@group(0) @binding(1) var<storage, read> starts: array<u32>; // (examples choices + 1), where the tokens of each choice begin
 @group(0) @binding(2) var<storage, read> answers: array<u32>; // (examples choices), 1 for an answer, else 0
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>; // (1), at loss_offset
-@group(0) @binding(4) var<storage, read_write> dlosses: array<f32>; // (examples choices, len)
+@group(0) @binding(4) var<storage, read_write> dlosses: array<f32>; // (count), 0 behind the last choice
 
 override examples: u32 = 4u;
 override choices: u32 = 2u;
-override len: u32 = 8u; // tokens of a row
+override count: u32 = 8u; // tokens, padding included
 override language: f32 = 1.0;
 override unlikelihood: f32 = 1.0;
 override normalized: f32 = 1.0;
@@ -22,19 +22,18 @@ const LEAST: f32 = 1e-6; // of 1 - p
 var<workgroup> parts: array<vec4<f32>, 64>;
 var<workgroup> sums: array<f32, 64>;
 
-struct Row {
-    count: f32, // tokens of the choice; 0 where there is none
+struct Choice {
+    tokens: f32, // 0 where there is no choice
     score: f32, // mean log-probability
 }
 
-fn measure(row: u32) -> Row {
-    var count = 0.0;
+fn measure(at: u32) -> Choice {
+    let tokens = f32(starts[at + 1u] - starts[at]);
     var sum = 0.0;
-    for (var token = row * len; token < (row + 1u) * len; token++) {
-        count += counted[token];
-        sum += counted[token] * losses[token];
+    for (var token = starts[at]; token < starts[at + 1u]; token++) {
+        sum += losses[token];
     }
-    return Row(count, -sum / max(count, 1.0));
+    return Choice(tokens, -sum / max(tokens, 1.0));
 }
 
 // What a token counts in a mean over tokens: own of its example, all of the batch.
@@ -49,38 +48,38 @@ fn example(at: u32, totals: vec4<f32>) -> f32 {
     let first = at * choices;
     var most = -3e38;
     var wrong = 0.0;
-    for (var row = first; row < first + choices; row++) {
-        let found = measure(row);
-        if (found.count > 0.0) {
+    for (var choice = first; choice < first + choices; choice++) {
+        let found = measure(choice);
+        if (found.tokens > 0.0) {
             most = max(most, found.score);
-            wrong += select(found.count, 0.0, answers[row] == 1u);
+            wrong += select(found.tokens, 0.0, answers[choice] == 1u);
         }
     }
     var raised = 0.0;
-    for (var row = first; row < first + choices; row++) {
-        let found = measure(row);
-        if (found.count > 0.0) {
+    for (var choice = first; choice < first + choices; choice++) {
+        let found = measure(choice);
+        if (found.tokens > 0.0) {
             raised += exp(found.score - most);
         }
     }
     let unlikely = unlikelihood * share(wrong, totals.y);
     let ranked = normalized / f32(examples);
     var result = 0.0;
-    for (var row = first; row < first + choices; row++) {
-        let found = measure(row);
-        let answer = answers[row] == 1u;
-        let likely = language * share(found.count, totals.x);
+    for (var choice = first; choice < first + choices; choice++) {
+        let found = measure(choice);
+        let answer = answers[choice] == 1u;
+        let likely = language * share(found.tokens, totals.x);
         // The score falls by 1 / length for each unit of a token's loss.
-        let slope = ranked * (select(0.0, 1.0, answer) - exp(min(found.score - most, 0.0)) / raised) / max(found.count, 1.0);
+        let slope = ranked * (select(0.0, 1.0, answer) - exp(min(found.score - most, 0.0)) / raised) / max(found.tokens, 1.0);
         if (answer) {
             result += ranked * (log(raised) + most - found.score);
         }
-        for (var token = row * len; token < (row + 1u) * len; token++) {
+        for (var token = starts[choice]; token < starts[choice + 1u]; token++) {
             let p = exp(-losses[token]);
             let other = max(1.0 - p + added, LEAST);
             let own = select(-unlikely * log(other), likely * losses[token], answer);
-            result += counted[token] * own;
-            dlosses[token] = counted[token] * (slope + select(-unlikely * p / other, likely, answer));
+            result += own;
+            dlosses[token] = slope + select(-unlikely * p / other, likely, answer);
         }
     }
     return result;
@@ -89,11 +88,11 @@ fn example(at: u32, totals: vec4<f32>) -> f32 {
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) lane: u32) {
     var own = vec4<f32>(0.0);
-    for (var row = lane; row < examples * choices; row += 64u) {
-        let count = measure(row).count;
-        let answer = answers[row] == 1u;
-        own += vec4<f32>(select(0.0, count, answer), select(count, 0.0, answer), select(0.0, 1.0, count > 0.0), 0.0);
-        own.w = max(own.w, count);
+    for (var choice = lane; choice < examples * choices; choice += 64u) {
+        let tokens = measure(choice).tokens;
+        let answer = answers[choice] == 1u;
+        own += vec4<f32>(select(0.0, tokens, answer), select(tokens, 0.0, answer), select(0.0, 1.0, tokens > 0.0), 0.0);
+        own.w = max(own.w, tokens);
     }
     parts[lane] = own;
     workgroupBarrier();
@@ -104,6 +103,9 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     var sum = 0.0;
     for (var at = lane; at < examples; at += 64u) {
         sum += example(at, totals);
+    }
+    for (var token = starts[examples * choices] + lane; token < count; token += 64u) {
+        dlosses[token] = 0.0;
     }
     sums[lane] = sum;
     workgroupBarrier();

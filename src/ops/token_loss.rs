@@ -6,7 +6,7 @@ use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, grid};
 use candle_core::Tensor;
 
-/// Inputs `logits (n, V)` of the tokens from `start` on, `labels (B, S)`, `weights (B, S)` of all tokens (0 for those that are not compared).
+/// Inputs `logits (n, V)` of the tokens from `start` on, `labels (N)`, `weights (N)` of all tokens (0 for padding).
 /// Outputs `losses (n) = -weights log softmax(logits)[labels]` and `dlogits (n, V)`, the gradient of their sum.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenLoss {

@@ -103,6 +103,7 @@ impl Session {
                 found.ranked.push(forms);
                 continue;
             }
+            let language = |text: &str, goes_on: &str| self.continued(index, text, goes_on, true, max_length);
             let (text, target) = match (self.options.task, example) {
                 (Task::TextClassification | Task::FeatureExtraction, Example::Labelled { text, label }) => {
                     (self.encode_one(index, text, max_length)?, Target::Class(self.label_number(label)?))
@@ -114,11 +115,16 @@ impl Session {
                     self.answered(index, asked, answer, *answer_start, max_length)?
                 }
                 (Task::TextGeneration, Example::Completed { prompt, completion }) => {
-                    self.continued(index, prompt, completion, true, max_length)?
+                    found.language.push(language(prompt, completion)?);
+                    continue;
                 }
-                (Task::TextGeneration, Example::Plain { text }) => self.continued(index, "", text, true, max_length)?,
+                (Task::TextGeneration, Example::Plain { text }) => {
+                    found.language.push(language("", text)?);
+                    continue;
+                }
                 (Task::Text2textGeneration, Example::Rewritten { input, output }) => {
-                    self.rewritten(index, input, output, true, max_length)?
+                    found.language.push(language(input, output)?);
+                    continue;
                 }
                 (task, _) => return Err(bad(index, format!("is not one of the task {}", task.name()))),
             };

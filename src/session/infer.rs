@@ -5,9 +5,10 @@ use super::programs::Key;
 use super::run::Examples;
 use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Layout, product};
+use crate::backend::Inputs;
 use crate::error::{Error, Result};
-use crate::models::{BatchShape, Output};
-use crate::train::{Batch, Encoded, Metrics, Target, argmax, bucket, softmax};
+use crate::models::{BatchShape, Common, Output};
+use crate::train::{Batch, Encoded, Metrics, argmax, bucket, softmax};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -67,6 +68,16 @@ pub struct Embeddings {
     pub truncated: Vec<bool>,
 }
 
+/// The adapters of a call, and how many rows run together.
+pub(super) struct Answering {
+    /// The adapter of each row.
+    pub(super) slots: Vec<usize>,
+    layout: Layout,
+    table: Vec<f32>,
+    adapters: usize,
+    pub(super) batch_size: usize,
+}
+
 impl Session {
     /// Classifies texts.
     pub async fn classify(
@@ -121,7 +132,7 @@ impl Session {
             return self.rank_metrics(&examples.ranked, selection, options).await;
         }
         if self.options.task.is_language() {
-            return self.language_metrics(examples, selection, options).await;
+            return self.language_metrics(&examples.language, selection, options).await;
         }
         let logits = self.logits(&examples.texts, selection, options).await?;
         Ok(Metrics::of(&logits, &examples.targets, self.base.labels.len()))
@@ -176,48 +187,56 @@ impl Session {
         output: Output,
         options: InferOptions,
     ) -> Result<Vec<Vec<f32>>> {
-        self.forward_compared(texts, &[], selection, output, options).await
-    }
-
-    /// The same of texts that are compared with something, every token of theirs alike.
-    pub(super) async fn forward_compared(
-        &mut self,
-        texts: &[Encoded],
-        targets: &[Target],
-        selection: &Selection,
-        output: Output,
-        options: InferOptions,
-    ) -> Result<Vec<Vec<f32>>> {
-        self.check_loaded()?;
-        if options.batch_size == Some(0) {
-            return Err(Error::BadOption { option: "batchSize".into(), reason: "is 0: give at least 1".into() });
-        }
-        let (members, slots) = self.members(selection, texts.len(), output == Output::Logits)?;
-        let layout = Layout::union(&self.base.sites, &members.iter().collect::<Vec<_>>());
-        let table: Vec<f32> = members.iter().flat_map(|member| layout.pack(member)).collect();
+        let table = self.answering(selection, texts.len(), output == Output::Logits, options)?;
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|at| texts[*at].ids.len());
         let mut results = vec![Vec::new(); texts.len()];
-        for chunk in order.chunks(options.batch_size.unwrap_or(BATCH_SIZE)) {
+        for chunk in order.chunks(table.batch_size) {
             let rows: Vec<&Encoded> = chunk.iter().map(|at| &texts[*at]).collect();
-            let slots = chunk.iter().map(|at| slots[*at]).collect();
-            let targets: Vec<&Target> = chunk.iter().filter_map(|at| targets.get(*at)).collect();
-            // Each compared token then weighs one.
-            let weight = targets.iter().map(|target| target.compared()).sum::<usize>() as f32 / chunk.len() as f32;
-            let batch = Batch { rows, slots, targets, weight, ..Batch::default() };
-            let backend = self.backend.as_mut().expect("a loaded session has a device");
-            let longest = batch.longest();
-            let length = bucket(longest, self.model.common().longest, backend.kind());
-            let shape = BatchShape { batch: chunk.len().next_power_of_two(), length };
-            let key = Key { shape, adapters: members.len(), layout: layout.clone(), output };
-            let program = self.programs.get(key, &self.model, backend).await?;
-            let found = backend.forward(program, &batch.inputs(shape, self.model.common().padding), &table).await?;
-            let found = found.concat();
+            let slots = chunk.iter().map(|at| table.slots[*at]).collect();
+            let batch = Batch { rows, slots, ..Batch::default() };
+            let Common { longest, padding, .. } = *self.model.common();
+            let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
+            let shape = BatchShape::new(chunk.len().next_power_of_two(), bucket(batch.longest(), longest, kind));
+            let found = self.run_program(&table, shape, output, &batch.inputs(shape, padding)).await?;
             for (at, row) in chunk.iter().zip(found.chunks_exact(found.len() / shape.batch)) {
                 results[*at] = row.to_vec();
             }
         }
         Ok(results)
+    }
+
+    /// What answers `rows` rows, with heads if the answer needs them.
+    pub(super) fn answering(
+        &self,
+        selection: &Selection,
+        rows: usize,
+        head: bool,
+        options: InferOptions,
+    ) -> Result<Answering> {
+        self.check_loaded()?;
+        if options.batch_size == Some(0) {
+            return Err(Error::BadOption { option: "batchSize".into(), reason: "is 0: give at least 1".into() });
+        }
+        let (members, slots) = self.members(selection, rows, head)?;
+        let layout = Layout::union(&self.base.sites, &members.iter().collect::<Vec<_>>());
+        let table = members.iter().flat_map(|member| layout.pack(member)).collect();
+        let batch_size = options.batch_size.unwrap_or(BATCH_SIZE);
+        Ok(Answering { slots, layout, table, adapters: members.len(), batch_size })
+    }
+
+    /// What a program of the shape computes of a batch, flat.
+    pub(super) async fn run_program(
+        &mut self,
+        with: &Answering,
+        shape: BatchShape,
+        output: Output,
+        inputs: &Inputs,
+    ) -> Result<Vec<f32>> {
+        let backend = self.backend.as_mut().expect("a loaded session has a device");
+        let key = Key { shape, adapters: with.adapters, layout: with.layout.clone(), output };
+        let program = self.programs.get(key, &self.model, backend).await?;
+        Ok(backend.forward(program, inputs, &with.table).await?.concat())
     }
 
     /// The distinct adapters of a selection, and which of them each row uses.

@@ -2,11 +2,10 @@
 
 use super::examples::bad;
 use super::infer::{InferOptions, Selection, Text};
-use super::run::Examples;
 use super::{Session, Task, mismatch};
 use crate::error::{Error, Result};
-use crate::models::Output;
-use crate::train::{Encoded, Metrics, Target};
+use crate::models::{BatchShape, Common, Output};
+use crate::train::{LanguageBatch, LanguageRow, Metrics, Prompt, padded};
 use serde::{Deserialize, Serialize};
 
 /// A text and what might follow it, or for an encoder-decoder model what it might become.
@@ -42,80 +41,58 @@ impl Session {
             return Err(mismatch(self.options.task, Task::TextGeneration));
         }
         let length = self.length(options.max_length)?;
-        let mut examples = Examples::default();
-        for (index, Continuation { prompt, continuation }) in rows.iter().enumerate() {
-            let (text, target) = match self.options.task {
-                Task::Text2textGeneration => self.rewritten(index, prompt, continuation, false, length)?,
-                _ => self.continued(index, prompt, continuation, false, length)?,
-            };
-            examples.texts.push(text);
-            examples.targets.push(target);
-        }
-        let losses = self.token_losses(&examples, selection, options).await?;
-        let scored = |(losses, text): (Vec<f32>, &Encoded)| {
-            let token_log_probs: Vec<f32> = losses.into_iter().map(|loss| -loss).collect();
-            Scored { log_prob: token_log_probs.iter().sum(), token_log_probs, truncated: text.truncated }
+        let continued = |(index, Continuation { prompt, continuation }): (usize, &Continuation)| {
+            self.continued(index, prompt, continuation, false, length)
         };
-        Ok(losses.into_iter().zip(&examples.texts).map(scored).collect())
+        let rows = rows.iter().enumerate().map(continued).collect::<Result<Vec<_>>>()?;
+        let losses = self.token_losses(&rows.iter().collect::<Vec<_>>(), selection, options).await?;
+        let scored = |(losses, row): (Vec<f32>, &LanguageRow)| {
+            let token_log_probs: Vec<f32> = losses.into_iter().map(|loss| -loss).collect();
+            Scored { log_prob: token_log_probs.iter().sum(), token_log_probs, truncated: row.truncated }
+        };
+        Ok(losses.into_iter().zip(&rows).map(scored).collect())
     }
 
-    /// The mean loss of all tokens that are compared.
+    /// The mean loss of all tokens that are asked for.
     pub(super) async fn language_metrics(
         &mut self,
-        examples: &Examples,
+        rows: &[LanguageRow],
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
-        let losses = self.token_losses(examples, selection, options).await?.concat();
+        let losses = self.token_losses(&rows.iter().collect::<Vec<_>>(), selection, options).await?.concat();
         let loss = losses.iter().copied().map(f64::from).sum::<f64>() / losses.len().max(1) as f64;
         Ok(Metrics { accuracy: 0.0, macro_f1: 0.0, loss, confusion: Vec::new() })
     }
 
-    /// Losses of the compared tokens of each text.
+    /// Losses of the tokens asked for in each row. Rows of similar length run together.
     pub(super) async fn token_losses(
         &mut self,
-        examples: &Examples,
+        rows: &[&LanguageRow],
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Vec<Vec<f32>>> {
-        let Examples { texts, targets, .. } = examples;
-        let rows = self.forward_compared(texts, targets, selection, Output::TokenLosses, options).await?;
-        let compared = |(row, target): (Vec<f32>, &Target)| match target {
-            Target::Tokens(tokens) => {
-                row.into_iter().zip(tokens).filter(|(_, token)| token.is_some()).map(|(x, _)| x).collect()
+        let table = self.answering(selection, rows.len(), false, options)?;
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|at| (rows[*at].input.as_ref().map(Vec::len), rows[*at].sequence.ids.len()));
+        let mut results = vec![Vec::new(); rows.len()];
+        for chunk in order.chunks(table.batch_size) {
+            let own = chunk.iter().map(|at| rows[*at]).collect();
+            let slots = chunk.iter().map(|at| table.slots[*at]).collect();
+            let batch = LanguageBatch { rows: own, slots, weight: 1.0, ..LanguageBatch::default() };
+            let Common { longest, padding, .. } = *self.model.common();
+            let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
+            let shape = padded(BatchShape { batch: chunk.len().next_power_of_two(), ..batch.shape() }, longest, kind);
+            let found = self.run_program(&table, shape, Output::TokenLosses, &batch.inputs(shape, padding)).await?;
+            let mut found = found.into_iter();
+            for at in chunk {
+                results[*at] = found.by_ref().take(rows[*at].sequence.asked_for()).collect();
             }
-            Target::Class(_) | Target::Span(_) => Vec::new(),
-        };
-        Ok(rows.into_iter().zip(targets).map(compared).collect())
+        }
+        Ok(results)
     }
 
-    /// Tokens of what an encoder reads, and those its decoder writes. `ended`: the token that ends a text is learned too.
-    pub(super) fn rewritten(
-        &self,
-        index: usize,
-        input: &str,
-        output: &str,
-        ended: bool,
-        max_length: usize,
-    ) -> Result<(Encoded, Target)> {
-        let text = self.encode_one(index, &Text { text: input.into(), text_pair: None }, max_length)?;
-        let mut written = self.tokenizer.plain(output)?;
-        if written.is_empty() {
-            return Err(bad(index, "has an output without tokens: give it some words"));
-        }
-        written.extend(self.model.common().end.filter(|_| ended));
-        if written.len() > max_length {
-            let count = written.len();
-            return Err(bad(
-                index,
-                format!("has an output of {count} tokens, and {max_length} are kept: raise maxLength"),
-            ));
-        }
-        Ok((text, Target::Tokens(written.into_iter().map(|id| Some(id as usize)).collect())))
-    }
-
-    /// Tokens of a prompt and what follows, each compared with the next where that is not the prompt's. `ended`: the token that ends a
-    /// text is learned too. A prompt that is too long loses tokens from its start, a continuation that is too long is refused.
+    /// A text with one continuation. `ended`: the token that ends a text belongs to it.
     pub(super) fn continued(
         &self,
         index: usize,
@@ -123,32 +100,75 @@ impl Session {
         continuation: &str,
         ended: bool,
         max_length: usize,
-    ) -> Result<(Encoded, Target)> {
-        let longest = self.model.common().longest;
-        let mut given = self.tokenizer.encode(prompt, None, longest.saturating_mul(4))?.ids;
-        let mut follows = self.tokenizer.plain(continuation)?;
-        if follows.is_empty() {
-            return Err(bad(index, "has a continuation without tokens: give it some words"));
+    ) -> Result<LanguageRow> {
+        let prompt = self.prompt(index, prompt, &[continuation], ended, max_length)?;
+        Ok(prompt.rows(max_length).remove(0))
+    }
+
+    /// Tokens of a text and of what follows it. `ended`: the token that ends a text follows each continuation. A continuation that is too
+    /// long is refused.
+    pub(super) fn prompt(
+        &self,
+        index: usize,
+        prompt: &str,
+        continuations: &[&str],
+        ended: bool,
+        max_length: usize,
+    ) -> Result<Prompt> {
+        let (writes, what) = match self.options.task {
+            Task::Text2textGeneration => (true, "an output"),
+            _ => (false, "a continuation"),
+        };
+        let tokens = |continuation: &&str| {
+            let mut ids = self.tokenizer.plain(continuation)?;
+            if ids.is_empty() {
+                return Err(bad(index, format!("has {what} without tokens: give it some words")));
+            }
+            ids.extend(self.model.common().end.filter(|_| ended));
+            Ok(ids)
+        };
+        let continuations = continuations.iter().map(tokens).collect::<Result<Vec<_>>>()?;
+        if writes {
+            self.rewritten(index, prompt, continuations, max_length)
+        } else {
+            self.followed(index, prompt, continuations, max_length)
         }
-        follows.extend(self.model.common().end.filter(|_| ended));
+    }
+
+    /// What an encoder reads, and what its decoder writes. A text that is too long loses tokens from its end.
+    fn rewritten(&self, index: usize, text: &str, outputs: Vec<Vec<u32>>, max_length: usize) -> Result<Prompt> {
+        let text = self.encode_one(index, &Text { text: text.into(), text_pair: None }, max_length)?;
+        if let Some(count) = outputs.iter().map(Vec::len).find(|count| *count > max_length) {
+            let reason = format!("has an output of {count} tokens, and {max_length} are kept: raise maxLength");
+            return Err(bad(index, reason));
+        }
+        let start = self.model.common().padding.start.expect("a decoder that writes has a token to start with");
+        let started = |output: Vec<u32>| [vec![start], output].concat();
+        Ok(Prompt {
+            input: Some(text.ids),
+            continuations: outputs.into_iter().map(started).collect(),
+            truncated: text.truncated,
+            ..Prompt::default()
+        })
+    }
+
+    /// A text and what follows. A text that leaves no room for the longest continuation loses tokens from its start.
+    fn followed(&self, index: usize, text: &str, continuations: Vec<Vec<u32>>, max_length: usize) -> Result<Prompt> {
+        let longest = self.model.common().longest;
+        let mut given = self.tokenizer.encode(text, None, longest.saturating_mul(4))?.ids;
+        let count = continuations.iter().map(Vec::len).max().unwrap_or(0);
         // A first token has nothing before it that could tell it.
-        let room = max_length.checked_sub(follows.len()).filter(|room| *room > 0 || prompt.is_empty());
+        let room = max_length.checked_sub(count).filter(|room| *room > 0 || text.is_empty());
         let Some(room) = room else {
-            let (count, most) = (follows.len(), max_length);
-            return Err(bad(
-                index,
-                format!("continues for {count} tokens, and {most} with the prompt are kept: raise maxLength"),
-            ));
+            let reason =
+                format!("continues for {count} tokens, and {max_length} with the prompt are kept: raise maxLength");
+            return Err(bad(index, reason));
         };
         let cut = given.len().saturating_sub(room);
         given.drain(..cut);
-        let start = given.len();
-        let ids = [given, follows].concat();
-        if ids.len() < 2 {
+        if continuations.iter().any(|continuation| given.len() + continuation.len() < 2) {
             return Err(Error::EmptyText { index });
         }
-        let next = |at: usize| ids.get(at + 1).filter(|_| at + 1 >= start).map(|id| *id as usize);
-        let target = Target::Tokens((0..ids.len()).map(next).collect());
-        Ok((Encoded { types: vec![0; ids.len()], ids, truncated: cut > 0 }, target))
+        Ok(Prompt { given, continuations, truncated: cut > 0, ..Prompt::default() })
     }
 }

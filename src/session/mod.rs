@@ -173,7 +173,7 @@ impl Session {
     /// default targets, so that the first calls do not have to. Texts are cut to what the model takes.
     pub async fn warm_up(&mut self, shape: BatchShape, progress: Progress<'_>) -> Result<()> {
         self.check_loaded()?;
-        let shape = BatchShape { length: shape.length.min(self.model.common().longest), ..shape };
+        let shape = BatchShape::new(shape.batch, shape.length.min(self.model.common().longest));
         self.check_shape(shape)?;
         let bare = Layout::new(&self.base.sites, &[], &[]);
         let mut plans = vec![forward_plan(&self.model, shape, &bare, 1, Output::Embedding)?];
@@ -216,7 +216,7 @@ impl Session {
         self.backend = None;
     }
 
-    fn check_shape(&self, BatchShape { batch, length }: BatchShape) -> Result<()> {
+    fn check_shape(&self, BatchShape { batch, length, .. }: BatchShape) -> Result<()> {
         let longest = self.model.common().longest;
         if batch == 0 || length == 0 || length > longest {
             let reason = format!("is {batch} x {length}: give at least one text of 1 to {longest} tokens");

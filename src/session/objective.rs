@@ -48,6 +48,7 @@ pub(super) fn rank_loss(settings: &Settings, choices: usize) -> RankLoss {
     let LossWeights { language_model, unlikelihood, length_normalized } = settings.loss_weights;
     let share = |weight: f32| weight / settings.gradient_accumulation as f32;
     RankLoss {
+        examples: settings.batch_size,
         choices,
         language: share(language_model),
         unlikelihood: share(unlikelihood),

@@ -2,12 +2,12 @@
 
 use super::Session;
 use crate::adapter::TaskType;
-use crate::backend::{Clock, TrainState};
+use crate::backend::{Clock, Inputs, TrainState};
 use crate::error::Result;
 use crate::graph::{Id, Shape};
 use crate::models::BatchShape;
 use crate::plan::{Plan, Step};
-use crate::train::{Adafactor, Batch, Encoded, Target};
+use crate::train::{Adafactor, Asked, Batch, Encoded, LanguageBatch, LanguageRow, Sequence, Target};
 use serde::Serialize;
 
 /// Time of one step of a plan.
@@ -30,11 +30,7 @@ impl Session {
         self.check_loaded()?;
         self.check_shape(shape)?;
         let plan = self.training_plan(shape, None)?;
-        let text = arbitrary_text(shape.length, self.model.common().vocab_size);
-        let target = arbitrary_target(self.base.task, shape.length);
-        let (rows, targets) = (vec![&text; shape.batch], vec![&target; shape.batch]);
-        let batch = Batch { rows, targets, weight: 1.0 / shape.batch as f32, ..Batch::default() };
-        let inputs = batch.inputs(shape, self.model.common().padding);
+        let inputs = self.arbitrary_inputs(shape);
         let zeros = vec![0.0; plan.gradients - 1];
         let table = vec![1.0; plan.gradients - 1];
         let backend = self.backend.as_mut().expect("a loaded session has a device");
@@ -45,18 +41,28 @@ impl Session {
         let plan = program.plan();
         Ok(plan.steps.iter().zip(times).map(|(step, ms)| StepTime::new(plan, step, ms)).collect())
     }
-}
 
-fn arbitrary_text(length: usize, vocabulary: usize) -> Encoded {
-    let ids = (0..length).map(|at| (at * 97 % vocabulary) as u32).collect();
-    Encoded { ids, types: vec![0; length], truncated: false }
-}
-
-fn arbitrary_target(task: TaskType, length: usize) -> Target {
-    match task {
-        TaskType::SeqCls | TaskType::FeatureExtraction => Target::Class(0),
-        TaskType::QuestionAns => Target::Span([Some(0), Some(0)]),
-        TaskType::TokenCls | TaskType::CausalLm | TaskType::Seq2SeqLm => Target::Tokens(vec![Some(0); length]),
+    /// Full-length texts of arbitrary tokens, compared with whatever the task has.
+    fn arbitrary_inputs(&self, shape: BatchShape) -> Inputs {
+        let BatchShape { batch, length, .. } = shape;
+        let padding = self.model.common().padding;
+        let ids: Vec<u32> = (0..length).map(|at| (at * 97 % self.model.common().vocab_size) as u32).collect();
+        let target = match self.base.task {
+            TaskType::SeqCls | TaskType::FeatureExtraction => Target::Class(0),
+            TaskType::QuestionAns => Target::Span([Some(0), Some(0)]),
+            TaskType::TokenCls => Target::Tokens(vec![Some(0); length]),
+            TaskType::CausalLm | TaskType::Seq2SeqLm => {
+                let asked = vec![(0..length).map(|place| Asked { place, id: 0 }).collect()];
+                let positions = (0..length as u32).collect();
+                let sequence = Sequence { ids: ids.clone(), positions, segments: vec![0; length], asked };
+                let row = LanguageRow { input: Some(ids), sequence, truncated: false };
+                let rows = vec![&row; batch];
+                return LanguageBatch { rows, weight: 1.0, ..LanguageBatch::default() }.inputs(shape, padding);
+            }
+        };
+        let text = Encoded { types: vec![0; length], ids, truncated: false };
+        let (rows, targets) = (vec![&text; batch], vec![&target; batch]);
+        Batch { rows, targets, weight: 1.0 / batch as f32, ..Batch::default() }.inputs(shape, padding)
     }
 }
 

@@ -2,11 +2,10 @@
 
 use super::examples::{Example, bad};
 use super::infer::{InferOptions, Selection, Text};
-use super::run::Examples;
 use super::template::Template;
 use super::{Session, Task, mismatch};
 use crate::error::Result;
-use crate::train::{Encoded, Metrics, Ranked, Target, argmax, softmax};
+use crate::train::{Asked, LanguageRow, Metrics, Ranked, argmax, softmax};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -35,7 +34,7 @@ pub enum Ranking {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ChooseOptions {
-    /// Rows run together; each choice is one.
+    /// Inputs run together, each with all of its choices.
     pub batch_size: Option<usize>,
     /// Tokens after which an input is cut.
     pub max_length: Option<usize>,
@@ -54,10 +53,10 @@ pub struct Choice {
     pub truncated: bool,
 }
 
-/// What the rows of an example are, and the name of each.
+/// The choices of an input in their rows, and the name of each.
 struct Rows {
     names: Vec<String>,
-    rows: Vec<(Encoded, Target)>,
+    rows: Vec<LanguageRow>,
 }
 
 impl Session {
@@ -84,7 +83,7 @@ impl Session {
         let choice = |(Rows { names, rows }, scores): (Rows, Vec<f32>)| Choice {
             choice: names[argmax(&scores)].clone(),
             scores: names.into_iter().zip(scores).collect(),
-            truncated: rows.iter().any(|(text, _)| text.truncated),
+            truncated: rows.iter().any(|row| row.truncated),
         };
         Ok(found.into_iter().zip(scores).map(choice).collect())
     }
@@ -110,13 +109,11 @@ impl Session {
     /// What each choice scores, example by example.
     async fn rank(
         &mut self,
-        examples: &[&[(Encoded, Target)]],
+        examples: &[&[LanguageRow]],
         selection: &Selection,
         options: InferOptions,
         length_norm: f32,
     ) -> Result<Vec<Vec<f32>>> {
-        let (texts, targets) = examples.concat().into_iter().unzip();
-        let all = Examples { texts, targets, ..Examples::default() };
         let selection = match selection {
             Selection::Rows(names) if names.len() == examples.len() => {
                 let each = |(name, rows): (&Option<String>, &&[_])| std::iter::repeat_n(name.clone(), rows.len());
@@ -124,9 +121,17 @@ impl Session {
             }
             Selection::Rows(_) | Selection::Active(_) => selection.clone(),
         };
-        let losses = self.token_losses(&all, &selection, options).await?;
-        let mut scores = losses.into_iter().map(|row| -row.iter().sum::<f32>() / (row.len() as f32).powf(length_norm));
-        Ok(examples.iter().map(|rows| scores.by_ref().take(rows.len()).collect()).collect())
+        let rows: Vec<&LanguageRow> = examples.iter().copied().flatten().collect();
+        let mut losses = self.token_losses(&rows, &selection, options).await?.into_iter();
+        let mut scores = |row: &LanguageRow| {
+            let mut losses = losses.next().expect("every row has its losses").into_iter();
+            let score = |choice: &Vec<Asked>| {
+                let sum = losses.by_ref().take(choice.len()).sum::<f32>();
+                -sum / (choice.len() as f32).powf(length_norm)
+            };
+            row.sequence.asked.iter().map(score).collect::<Vec<_>>()
+        };
+        Ok(examples.iter().map(|rows| rows.iter().flat_map(&mut scores).collect()).collect())
     }
 
     /// The forms of an example whose choices are ranked, one for each of its templates; None for any other example.
@@ -157,7 +162,7 @@ impl Session {
         self.choices(index, &template.fill(text)?, &choices, &labels, max_length)
     }
 
-    /// A row for each choice, with the token that ends a text. Choices that could not be told apart are refused.
+    /// Rows in which the choices share the input, each with the token that ends a text. Choices that could not be told apart are refused.
     fn choices(
         &self,
         index: usize,
@@ -169,29 +174,22 @@ impl Session {
         if choices.len() < 2 {
             return Err(bad(index, format!("has {} choices: give it two at least", choices.len())));
         }
-        let mut rows: Vec<(Encoded, Target)> = Vec::with_capacity(choices.len());
         for choice in choices {
             if self.tokenizer.plain(choice)?.is_empty() {
-                return Err(bad(
-                    index,
-                    format!("has the choice '{choice}', which makes no tokens: give it some words"),
-                ));
+                let reason = format!("has the choice '{choice}', which makes no tokens: give it some words");
+                return Err(bad(index, reason));
             }
-            let row = match self.options.task {
-                Task::Text2textGeneration => self.rewritten(index, input, choice, true, max_length)?,
-                _ => self.continued(index, input, choice, true, max_length)?,
-            };
-            if let Some(same) = rows.iter().position(|found| *found == row) {
-                return Err(bad(
-                    index,
-                    format!(
-                        "has the choices '{}' and '{choice}', which are the same tokens: leave one out",
-                        choices[same]
-                    ),
-                ));
-            }
-            rows.push(row);
         }
-        Ok(Rows { names: names.to_vec(), rows })
+        let texts: Vec<&str> = choices.iter().map(String::as_str).collect();
+        let prompt = self.prompt(index, input, &texts, true, max_length)?;
+        for (at, tokens) in prompt.continuations.iter().enumerate() {
+            if let Some(same) = prompt.continuations[..at].iter().position(|found| found == tokens) {
+                let (same, choice) = (&choices[same], &choices[at]);
+                let reason =
+                    format!("has the choices '{same}' and '{choice}', which are the same tokens: leave one out");
+                return Err(bad(index, reason));
+            }
+        }
+        Ok(Rows { names: names.to_vec(), rows: prompt.rows(self.model.common().longest) })
     }
 }

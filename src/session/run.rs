@@ -3,7 +3,7 @@
 use crate::adapter::{Adapter, Layout};
 use crate::backend::{Inputs, Program, StepResult, TrainState, Training};
 use crate::models::{BatchShape, Padding};
-use crate::train::{Batch, Encoded, Metrics, Objective, Ranked, Sampler, Settings, Target};
+use crate::train::{Batch, Encoded, LanguageBatch, LanguageRow, Metrics, Objective, Ranked, Sampler, Settings, Target};
 use rand::SeedableRng;
 use rand::prelude::IndexedRandom;
 use rand::rngs::SmallRng;
@@ -60,39 +60,62 @@ pub struct TrainResult {
     pub objective: Objective,
 }
 
-/// Texts with what they are compared with.
+/// What a model is trained on or judged by: texts with what they are compared with, rows of a language model, or choices. Two of the three
+/// are empty.
 #[derive(Debug, Default)]
 pub struct Examples {
     /// The texts.
     pub texts: Vec<Encoded>,
     /// What each is compared with.
     pub targets: Vec<Target>,
-    /// Instead of these: examples whose choices are ranked, each in the form of every template.
+    /// Rows of a language model.
+    pub language: Vec<LanguageRow>,
+    /// Examples whose choices are ranked, each in the form of every template.
     pub ranked: Vec<Vec<Ranked>>,
 }
 
 impl Examples {
-    /// The class of each text.
+    /// The class of each example; 0 where it has none.
     pub fn classes(&self) -> Vec<usize> {
-        let ranked = self.ranked.iter().map(|_| 0);
-        self.targets.iter().map(Target::class).chain(ranked).collect()
+        let others = self.language.len() + self.ranked.len();
+        self.targets.iter().map(Target::class).chain(std::iter::repeat_n(0, others)).collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.texts.len() + self.language.len() + self.ranked.len()
     }
 
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.ranked.is_empty()
+        self.len() == 0
     }
 
-    /// Rows of an example: its choices, those of the widest where they are ranked.
-    pub fn rows(&self) -> usize {
-        self.ranked.iter().flatten().map(|form| form.rows.len()).max().unwrap_or(1)
+    /// Choices of the example with the most; 1 where none are ranked.
+    pub fn choices(&self) -> usize {
+        self.ranked.iter().flatten().map(|form| form.choices().count()).max().unwrap_or(1)
     }
 
-    /// Tokens of the longest row.
-    pub fn longest(&self) -> usize {
-        let rows = self.texts.iter().collect();
-        let plain = Batch { rows, targets: self.targets.iter().collect(), ..Batch::default() };
-        self.ranked.iter().flatten().map(Ranked::longest).max().unwrap_or_else(|| plain.longest())
+    /// The smallest shape that holds any `count` of them that follow each other in a run.
+    pub fn shape(&self, count: usize) -> BatchShape {
+        if !self.texts.is_empty() {
+            let plain = Batch { rows: self.texts.iter().collect(), ..Batch::default() };
+            return BatchShape::new(count, plain.longest());
+        }
+        // Of each example the rows in every form.
+        let alone = self.language.iter().map(|row| vec![std::slice::from_ref(row)]);
+        let ranked = self.ranked.iter().map(|forms| forms.iter().map(|form| form.rows.as_slice()).collect());
+        let examples: Vec<Vec<&[LanguageRow]>> = alone.chain(ranked).collect();
+        let forms = || examples.iter().flatten().copied();
+        let asked = |rows: &[LanguageRow]| rows.iter().map(|row| row.sequence.asked_for()).sum::<usize>();
+        let widest = |forms: &Vec<&[LanguageRow]>| forms.iter().map(|rows| asked(rows)).max().unwrap_or(0);
+        // Where an epoch ends within a batch, an example may be in it twice.
+        let mut counts: Vec<usize> = examples.iter().flat_map(|forms| [widest(forms); 2]).collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        let asked = counts.iter().take(count).sum::<usize>().max(1);
+        let rows = forms().map(<[LanguageRow]>::len).max().unwrap_or(1);
+        let all = LanguageBatch { rows: forms().flatten().collect(), ..LanguageBatch::default() };
+        BatchShape { batch: count * rows, asked, ..all.shape() }
     }
 }
 
@@ -166,26 +189,35 @@ impl Run {
         }
         let (shape, count) = (self.shape, self.settings.gradient_accumulation);
         let numbers = self.submitted * count..(self.submitted + 1) * count;
-        numbers.map(|number| self.batch(number).inputs(shape, padding)).collect()
+        numbers.map(|number| self.batch(number, shape, padding)).collect()
     }
 
     /// The next micro-batch, the `number`th of the run.
-    fn batch(&mut self, number: usize) -> Batch<'_> {
+    fn batch(&mut self, number: usize, shape: BatchShape, padding: Padding) -> Inputs {
         let Settings { batch_size, gradient_accumulation, seed, .. } = self.settings;
         let picked = self.sampler.batch(batch_size);
-        let Examples { texts, targets, ranked } = &self.examples;
-        if ranked.is_empty() {
-            return Batch {
+        let Examples { texts, targets, language, ranked } = &self.examples;
+        if !texts.is_empty() {
+            let batch = Batch {
                 rows: picked.iter().map(|at| &texts[*at]).collect(),
                 targets: picked.iter().map(|at| &targets[*at]).collect(),
                 weight: 1.0 / (batch_size * gradient_accumulation) as f32,
                 ..Batch::default()
             };
+            return batch.inputs(shape, padding);
+        }
+        if !language.is_empty() {
+            let rows: Vec<&LanguageRow> = picked.iter().map(|at| &language[*at]).collect();
+            // The mean over the tokens of a micro-batch, each token alike.
+            let asked = rows.iter().map(|row| row.sequence.asked_for()).sum::<usize>();
+            let weight = 1.0 / (asked.max(1) * gradient_accumulation) as f32;
+            return LanguageBatch { rows, weight, ..LanguageBatch::default() }.inputs(shape, padding);
         }
         // The number decides the forms, so that a run that goes on elsewhere meets the same ones.
         let mut rng = SmallRng::seed_from_u64(seed ^ (number as u64 + 1) << 32);
         let form = |at: &usize| ranked[*at].choose(&mut rng).expect("an example has a form");
-        Ranked::batch(&picked.iter().map(form).collect::<Vec<_>>(), self.examples.rows())
+        let picked: Vec<&Ranked> = picked.iter().map(form).collect();
+        Ranked::batch(&picked, self.examples.choices()).inputs(shape, padding)
     }
 
     /// Takes in finished steps and tells of them.

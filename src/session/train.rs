@@ -8,8 +8,8 @@ use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Layout};
 use crate::backend::TrainState;
 use crate::error::{Error, Result};
-use crate::models::{BatchShape, Output};
-use crate::train::{Metrics, Objective, Sampler, Settings, TrainOptions, bucket, logistic_regression, training_plan};
+use crate::models::Output;
+use crate::train::{Metrics, Objective, Sampler, Settings, TrainOptions, logistic_regression, padded, training_plan};
 
 /// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
 const RIDGE: f32 = 1e-3;
@@ -125,7 +125,7 @@ impl Session {
             let output = match run.settings.objective {
                 Objective::CrossEntropy => Output::CrossEntropy,
                 Objective::Contrastive => Output::Contrastive(pair_loss(&run.settings)),
-                Objective::TFew => Output::Rank(rank_loss(&run.settings, run.examples.rows())),
+                Objective::TFew => Output::Rank(rank_loss(&run.settings, run.examples.choices())),
             };
             let plan = training_plan(&self.model, run.shape, &run.layout, output)?;
             let program = backend.compile_training(plan, &training).await?;
@@ -193,11 +193,11 @@ impl Session {
         let zeros = vec![0.0; parameters.len()];
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
         let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
-        let length = bucket(examples.longest(), self.model.common().longest, kind);
+        let shape = padded(examples.shape(settings.batch_size), self.model.common().longest, kind);
         Ok(Run {
             name: name.into(),
             sampler: Sampler::new(&examples.classes(), self.base.labels.len().max(1), settings.seed),
-            shape: BatchShape { batch: settings.batch_size * examples.rows(), length },
+            shape,
             good: state.clone(),
             state,
             settings,

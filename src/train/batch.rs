@@ -1,4 +1,4 @@
-//! Texts as token ids, padded to one shape, with what they are compared with.
+//! Texts as token ids, padded to one shape, with what they are compared with; those of a language model are in `language.rs`.
 
 use crate::backend::{Data, Inputs};
 use crate::kernel::AdapterKind;
@@ -27,23 +27,6 @@ pub enum Target {
 }
 
 impl Target {
-    /// Tokens that a row needs room for.
-    #[allow(clippy::len_without_is_empty)] // A target is never asked whether it is empty.
-    pub fn len(&self) -> usize {
-        match self {
-            Target::Tokens(tokens) => tokens.len(),
-            Target::Class(_) | Target::Span(_) => 0,
-        }
-    }
-
-    /// Tokens that are compared.
-    pub fn compared(&self) -> usize {
-        match self {
-            Target::Tokens(tokens) => tokens.iter().flatten().count(),
-            Target::Class(_) | Target::Span(_) => 0,
-        }
-    }
-
     /// The class of a text; 0 where it has none.
     pub fn class(&self) -> usize {
         match self {
@@ -62,22 +45,19 @@ pub struct Batch<'a> {
     pub slots: Vec<usize>,
     /// What each text is compared with, when a loss is computed.
     pub targets: Vec<&'a Target>,
-    /// Whether each row is its example's answer, where choices are ranked.
-    pub answers: Vec<bool>,
     /// How much each text counts in the loss. Where tokens are compared the whole batch counts as much, each token alike.
     pub weight: f32,
 }
 
 impl Batch<'_> {
-    /// Tokens of the longest row, or of the longest that is compared with one.
+    /// Tokens of the longest row.
     pub fn longest(&self) -> usize {
-        let rows = self.rows.iter().map(|text| text.ids.len());
-        rows.chain(self.targets.iter().map(|target| target.len())).max().unwrap_or(1)
+        self.rows.iter().map(|text| text.ids.len()).max().unwrap_or(1)
     }
 
     /// The batch padded to `shape`. Padding rows attend to one padding token, so that they stay finite, and weigh nothing.
     pub fn inputs(&self, shape: BatchShape, padding: Padding) -> Inputs {
-        let BatchShape { batch, length } = shape;
+        let BatchShape { batch, length, .. } = shape;
         let (mut ids, mut types) = (vec![padding.token; batch * length], vec![0; batch * length]);
         let (mut mask, mut weights) = (vec![0.0; batch * length], vec![0.0; batch]);
         let (mut slots, mut last) = (vec![0; batch], vec![0; batch]);
@@ -104,20 +84,16 @@ impl Batch<'_> {
         inputs.extend(self.classes(batch));
         inputs.extend(self.token_classes(shape));
         inputs.extend(self.spans(batch));
-        if let Some(start) = padding.start {
-            inputs.extend(self.decoder(shape, padding.token, start));
-        }
         inputs
     }
 
     fn classes(&self, batch: usize) -> Inputs {
         let mut labels = vec![0; batch];
         labels.iter_mut().zip(&self.targets).for_each(|(label, target)| *label = target.class() as u32);
-        labels.iter_mut().zip(&self.answers).for_each(|(label, answer)| *label = u32::from(*answer));
         vec![("labels", Data::U32(labels))]
     }
 
-    fn token_classes(&self, BatchShape { batch, length }: BatchShape) -> Inputs {
+    fn token_classes(&self, BatchShape { batch, length, .. }: BatchShape) -> Inputs {
         let (mut labels, mut weights) = (vec![0; batch * length], vec![0.0; batch * length]);
         let mut compared = Vec::new();
         for (row, target) in self.targets.iter().enumerate() {
@@ -132,21 +108,6 @@ impl Batch<'_> {
         let weight = self.share(self.weight, compared.len());
         compared.iter().for_each(|at| weights[*at] = weight);
         vec![("token_labels", Data::U32(labels)), ("token_weights", Data::F32(weights))]
-    }
-
-    /// What the decoder reads: the tokens it is compared with, moved right by one.
-    fn decoder(&self, BatchShape { batch, length }: BatchShape, pad: u32, start: u32) -> Inputs {
-        let (mut ids, mut mask) = (vec![pad; batch * length], vec![0.0; batch * length]);
-        for row in 0..batch {
-            ids[row * length] = start;
-            mask[row * length] = 1.0;
-            let Some(Target::Tokens(tokens)) = self.targets.get(row) else { continue };
-            mask[row * length..][..tokens.len()].fill(1.0);
-            for (at, token) in tokens.iter().take(length - 1).enumerate() {
-                ids[row * length + at + 1] = token.map_or(pad, |token| token as u32);
-            }
-        }
-        vec![("decoder_ids", Data::U32(ids)), ("decoder_mask", Data::F32(mask))]
     }
 
     /// Start and end of each row, side by side; each side is a mean of its own, and the loss is that of both.

@@ -3,6 +3,7 @@
 mod adafactor;
 mod adamw;
 mod batch;
+mod language;
 mod metrics;
 mod optimizer;
 mod options;
@@ -11,10 +12,12 @@ mod prototype;
 mod ranked;
 mod sampler;
 mod schedule;
+mod sequence;
 
 pub use adafactor::{Adafactor, Segment};
 pub use adamw::AdamW;
 pub use batch::{Batch, Encoded, Target, bucket};
+pub use language::{LanguageBatch, padded};
 pub use metrics::{Metrics, argmax, best_span, softmax};
 pub use optimizer::Optimizer;
 pub use options::{
@@ -24,3 +27,4 @@ pub use plans::{forward_plan, training_plan};
 pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};
 pub use ranked::Ranked;
 pub use sampler::Sampler;
+pub use sequence::{Asked, LanguageRow, Prompt, Sequence, pack};

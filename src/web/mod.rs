@@ -37,7 +37,7 @@ struct EstimateOptions {
 #[wasm_bindgen]
 pub fn estimate(config: &str, headers: Vec<js_sys::Uint8Array>, options: JsValue) -> Result<JsValue, JsValue> {
     let EstimateOptions { batch_size, max_length, labels, task, pooling } = from_js("options", options)?;
-    let shape = BatchShape { batch: batch_size, length: max_length };
+    let shape = BatchShape::new(batch_size, max_length);
     let task = task.task_type(pooling);
     let headers: Vec<Vec<u8>> = headers.iter().map(js_sys::Uint8Array::to_vec).collect();
     let found = crate::session::estimate(config.as_bytes(), &headers, task, labels.len(), shape).map_err(to_error)?;
@@ -113,7 +113,7 @@ impl WebSession {
         max_length: usize,
         progress: js_sys::Function,
     ) -> Result<(), JsValue> {
-        let shape = BatchShape { batch: batch_size, length: max_length };
+        let shape = BatchShape::new(batch_size, max_length);
         let tell = |done: usize, total: usize| {
             // What a listener throws is its own affair.
             let _ = progress.call2(&JsValue::NULL, &done.into(), &total.into());
@@ -275,7 +275,7 @@ impl WebSession {
     /// The plan of a training step, in words: one line a dispatch, then memory.
     #[wasm_bindgen(js_name = planText)]
     pub fn plan_text(&self, batch_size: usize, length: usize, adapter: Option<String>) -> Result<String, JsValue> {
-        let shape = BatchShape { batch: batch_size, length };
+        let shape = BatchShape::new(batch_size, length);
         self.session.plan_text(shape, adapter.as_deref()).map_err(to_error)
     }
 

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 impl WebSession {
     /// Runs each op of a training step `times` times by itself. Answers with `{op, inputs, outputs, ms}` for each, in order.
     pub async fn profile(&mut self, batch_size: usize, length: usize, times: usize) -> Result<JsValue, JsValue> {
-        let shape = BatchShape { batch: batch_size, length };
+        let shape = BatchShape::new(batch_size, length);
         to_js(&self.session.profile(shape, times.max(1), &Page).await.map_err(to_error)?)
     }
 }

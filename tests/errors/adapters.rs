@@ -34,7 +34,7 @@ fn an_unknown_adapter() {
     unknown(&|session| session.combine_adapters("new", &["other".into()], CombineOptions::default()));
     unknown(&|session| session.trainable_parameters("other").map(drop));
     unknown(&|session| session.begin_merge("other").map(drop));
-    unknown(&|session| session.plan_text(BatchShape { batch: 1, length: 8 }, Some("other")).map(drop));
+    unknown(&|session| session.plan_text(BatchShape::new(1, 8), Some("other")).map(drop));
 }
 
 #[test]

@@ -430,8 +430,8 @@ fn soft_cap() {
 #[test]
 fn token_losses_in_parts() {
     let mut case = Case::new(&[&[4, 3]]);
-    let labels = case.integers_in("token_labels", &[2, 2], &[1, 0, 4, 2]);
-    let (weights, w) = case.floats("token_weights", &[2, 2], &[0.5, 0.0, 0.25, 0.25]);
+    let labels = case.integers_in("asked", &[4], &[1, 0, 4, 2]);
+    let (weights, w) = case.floats("asked_weights", &[4], &[0.5, 0.0, 0.25, 0.25]);
     let (weight, vocabulary) = case.frozen(&[5, 3]);
     let mut total = None;
     for (start, len) in [(0, 3), (3, 1)] {
@@ -444,28 +444,49 @@ fn token_losses_in_parts() {
     }
     let labels = Tensor::new(&[1u32, 0, 4, 2], &candle_core::Device::Cpu).unwrap();
     let logits = case.vars[0].matmul(&vocabulary.t().unwrap()).unwrap();
-    let reference = losses::cross_entropy(&logits, &labels, &w.flatten_all().unwrap());
+    let reference = losses::cross_entropy(&logits, &labels, &w);
     case.check_loss(total.unwrap(), reference);
 }
 
-/// Logits get the gradient of all three terms through the losses of their tokens.
+/// Logits get the gradient of all three terms through the losses of their tokens. Two examples of two choices, then padding.
 #[test]
 fn ranked_choices() {
     let mut case = Case::new(&[&[8, 5]]);
-    let labels = case.integers_in("token_labels", &[4, 2], &[1, 0, 4, 2, 3, 3, 0, 1]);
-    let (counted, c) = case.floats("token_weights", &[4, 2], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
-    let answers = case.integers_in("labels", &[4], &[0, 1, 1, 0]);
+    let labels = [1, 0, 4, 2, 3, 3, 1, 0];
+    let ours = case.integers_in("asked", &[8], &labels);
+    let (weights, _) = case.floats("asked_weights", &[8], &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
+    let starts = case.integers("choice_starts", &[0, 2, 3, 4, 7]).0;
+    let answers = case.integers("answers", &[0, 1, 1, 0]).0;
     let logits = case.x[0];
-    let losses = case.one(TokenLoss { start: 0 }, &[logits, labels, counted]);
-    let op = RankLoss { choices: 2, language: 0.5, unlikelihood: 2.0, normalized: 1.5, variant: RankVariant::Paper };
-    let ranked = case.graph.apply(op, &[losses, counted, answers]).unwrap();
-    let dlogits = case.graph.apply(TokenLoss { start: 0 }, &[logits, labels, ranked[1]]).unwrap()[1];
+    let losses = case.one(TokenLoss { start: 0 }, &[logits, ours, weights]);
+    let (language, unlikelihood, normalized, variant) = (0.5, 2.0, 1.5, RankVariant::Paper);
+    let op = RankLoss { examples: 2, choices: 2, language, unlikelihood, normalized, variant };
+    let ranked = case.graph.apply(op, &[losses, starts, answers]).unwrap();
+    let dlogits = case.graph.apply(TokenLoss { start: 0 }, &[logits, ours, ranked[1]]).unwrap()[1];
     let loss = case.one(TotalLoss, &[ranked[0], logits, dlogits]);
-    let labels = Tensor::new(&[1u32, 0, 4, 2, 3, 3, 0, 1], &candle_core::Device::Cpu).unwrap();
+    let device = candle_core::Device::Cpu;
+    let labels = Tensor::new(&labels, &device).unwrap();
     let logits = case.vars[0].as_tensor();
     let chosen = logits.gather(&labels.unsqueeze(1).unwrap(), 1).unwrap().squeeze(1).unwrap();
     let losses = (logits.exp().and_then(|x| x.sum(1)?.log()).unwrap() - chosen).unwrap();
-    let shaped = |x: &Tensor| x.reshape((2, 2, 2)).unwrap();
-    let reference = losses::rank(&shaped(&losses), &shaped(&c), &[1, 0], [0.5, 2.0, 1.5]);
+    // Each choice in a row of its own, as long as the longest.
+    let places = Tensor::new(&[0u32, 1, 7, 2, 7, 7, 3, 7, 7, 4, 5, 6], &device).unwrap();
+    let losses = losses.index_select(&places, 0).and_then(|x| x.reshape((2, 2, 3))).unwrap();
+    let counted = Tensor::new(&[1f64, 1., 0., 1., 0., 0., 1., 0., 0., 1., 1., 1.], &device).unwrap();
+    let counted = counted.reshape((2, 2, 3)).unwrap();
+    let reference = losses::rank(&losses, &counted, &[1, 0], [0.5, 2.0, 1.5]);
     case.check_loss(loss, reference);
+}
+
+/// The third row is taken twice, the first never; the last of those taken is padding.
+#[test]
+fn gather() {
+    let mut case = Case::new(&[&[4, 3]]);
+    let sources = case.integers("sources", &[2, 1, 2, 3, 0]).0;
+    let order = case.integers("source_order", &[1, 0, 2, 3, 4]).0;
+    let starts = case.integers("source_starts", &[0, 0, 1, 3, 4]).0;
+    let y = case.one(Gather, &[case.x[0], sources, order, starts]);
+    let kept = case.one(Rows { start: 0, len: 4 }, &[y]);
+    let reference = case.vars[0].index_select(&Tensor::new(&[2u32, 1, 2, 3], &candle_core::Device::Cpu).unwrap(), 0);
+    case.check(kept, reference);
 }

@@ -8,7 +8,7 @@ use ia3_web::models::{BatchShape, Model};
 use ia3_web::train::Encoded;
 
 pub const LABELS: usize = 3;
-pub const SHAPE: BatchShape = BatchShape { batch: 6, length: 9 };
+pub const SHAPE: BatchShape = BatchShape::new(6, 9);
 
 pub const HIDDEN: usize = 20;
 pub const HEADS: usize = 4;

@@ -60,7 +60,7 @@ fn a_file_without_classifier_gets_one_drawn_by_seed() {
 
 #[test]
 fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
-    let shape = BatchShape { batch: 6, length: 16 };
+    let shape = BatchShape::new(6, 16);
     let (config, file) = (bytes("tiny-bert-mean/config.json"), weights(Pooling::Mean));
     let told = estimate(&config, &[&file[..file.len() / 2]], Pooling::Mean.into(), 3, shape).unwrap();
     let mut session = session(Pooling::Mean);
@@ -162,7 +162,7 @@ fn a_tensor_in_two_shards_is_refused_with_both() {
 
 #[test]
 fn an_estimate_counts_all_shards() {
-    let (config, shape) = (bytes("families/llama-linear/config.json"), BatchShape { batch: 2, length: 8 });
+    let (config, shape) = (bytes("families/llama-linear/config.json"), BatchShape::new(2, 8));
     let told = |headers: &[Vec<u8>]| estimate(&config, headers, TaskType::CausalLm, 0, shape).unwrap();
     let files: Vec<_> = shards().into_iter().map(|(_, file)| file).collect();
     assert_eq!(told(&files), told(&[bytes("families/llama-linear/model.safetensors")]));
@@ -170,14 +170,14 @@ fn an_estimate_counts_all_shards() {
 
 #[test]
 fn warming_up_tells_of_every_kernel_of_answers_and_of_training() {
-    let shape = BatchShape { batch: 2, length: 1000 };
+    let shape = BatchShape::new(2, 1000);
     for (device, mut session) in sessions(Pooling::Mean) {
         let told = std::cell::RefCell::new(Vec::new());
         block_on(session.warm_up(shape, &|done, total| told.borrow_mut().push((done, total)))).unwrap();
         let told = told.into_inner();
         let total = told.len();
         assert_eq!(told, (1..=total).map(|done| (done, total)).collect::<Vec<_>>(), "{device}");
-        let longest = BatchShape { length: 40, ..shape };
+        let longest = BatchShape::new(shape.batch, 40);
         let training = session.plan_text(longest, None).unwrap().lines().count() - 1;
         assert_eq!(total > training, device != "cpu", "{device}: {total} told, {training} of training");
     }

@@ -23,7 +23,7 @@ impl Clock for Ticks {
 
 #[test]
 fn every_op_of_the_printed_plan_has_a_time() {
-    let shape = BatchShape { batch: 2, length: 5 };
+    let shape = BatchShape::new(2, 5);
     for (device, mut session) in sessions(Pooling::Mean) {
         let plan = session.plan_text(shape, None).unwrap();
         let found = block_on(session.profile(shape, 3, &Ticks::default())).unwrap();
@@ -38,14 +38,14 @@ fn every_op_of_the_printed_plan_has_a_time() {
 fn a_profile_leaves_the_session_as_it_is() {
     for (device, mut session) in sessions(Pooling::Mean) {
         let before = embed(&mut session, &BASE);
-        block_on(session.profile(BatchShape { batch: 1, length: 4 }, 1, &Ticks::default())).unwrap();
+        block_on(session.profile(BatchShape::new(1, 4), 1, &Ticks::default())).unwrap();
         assert_eq!(embed(&mut session, &BASE), before, "{device}");
     }
 }
 
 #[test]
 fn a_shape_that_the_model_cannot_take_is_refused() {
-    for shape in [BatchShape { batch: 0, length: 4 }, BatchShape { batch: 1, length: 100_000 }] {
+    for shape in [BatchShape::new(0, 4), BatchShape::new(1, 100_000)] {
         let found = block_on(session(Pooling::Mean).profile(shape, 1, &Ticks::default()));
         assert!(matches!(found, Err(Error::BadOption { .. })), "{found:?}");
     }

@@ -184,6 +184,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("cross_entropy", cross_entropy()),
         ("embed", embed()),
         ("gate", gate()),
+        ("gather", gather()),
         ("greedy", greedy()),
         ("head", head()),
         ("layer_norm", layer_norm()),
@@ -342,6 +343,23 @@ pub fn gate() -> Vec<Case> {
     [(1, 1), (7, 67), (300, 384)].into_iter().flat_map(each).collect()
 }
 
+/// Rows taken in an order that meets some of them several times and some never, with padding behind.
+pub fn gather() -> Vec<Case> {
+    let each = |(rows, hidden, count): (usize, usize, usize)| {
+        let source = |at: usize| (at * at + at / 3) % rows;
+        let (real, sources) = (count - count / 5, (0..count).map(|at| source(at) as u32).collect());
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        order[..real].sort_by_key(|at| source(*at as usize));
+        let starts = (0..=rows).map(|row| (0..real).filter(|at| source(*at) < row).count() as u32).collect();
+        let by_source = [(vec![count], Contents::Chosen(order)), (vec![rows + 1], Contents::Chosen(starts))];
+        let sources = (vec![count], Contents::Chosen(sources));
+        let forward = [&[floats(&[rows, hidden]), sources], by_source.as_slice()].concat();
+        let backward = [&[floats(&[count, hidden])], by_source.as_slice()].concat();
+        [Case::new(Gather, forward), Case::new(GatherGrad, backward)]
+    };
+    [(1, 1, 1), (7, 67, 12), (200, 24, 130), (400, 5, 900)].into_iter().flat_map(each).collect()
+}
+
 pub fn head() -> Vec<Case> {
     let each = |(batch, rows, hidden, labels, bias): (usize, usize, usize, usize, bool)| {
         let op = Head { offset: 3, labels, bias };
@@ -443,21 +461,23 @@ pub fn pool() -> Vec<Case> {
     [(1, 1, 3), (3, 7, 67), (9, 64, 384), (70_000, 2, 5)].into_iter().flat_map(each).collect()
 }
 
-/// Choices of one to `length` tokens, the last of the last example absent where it is not alone; answers in turn.
+/// Choices of one to `length` tokens, the last of the last example absent where it is not alone, then padding; answers in turn.
 pub fn rank_loss() -> Vec<Case> {
     let each = |(examples, choices, length): (usize, usize, usize)| {
-        let rows = examples * choices;
-        let counted = |row: usize| if row + 1 == rows && choices > 2 { 0 } else { 1 + row * 3 % length };
-        let tokens = |row: usize| (0..length).map(move |token| f32::from(token < counted(row)));
-        let counted: Vec<f32> = (0..rows).flat_map(tokens).collect();
-        let losses = counted.iter().enumerate().map(|(at, x)| x * (0.2 + (at * 7 % 11) as f32 * 0.3)).collect();
-        let answers = (0..rows).map(|row| u32::from(row % choices == row / choices % choices.min(2))).collect();
+        let all = examples * choices;
+        let tokens = |choice: usize| if choice + 1 == all && choices > 2 { 0 } else { 1 + choice * 3 % length };
+        let mut starts = vec![0];
+        (0..all).for_each(|choice| starts.push(starts[choice] + tokens(choice) as u32));
+        let count = starts[all] as usize + 5;
+        let losses = (0..count).map(|at| 0.2 + (at * 7 % 11) as f32 * 0.3).collect();
+        let answers = (0..all).map(|at| u32::from(at % choices == at / choices % choices.min(2))).collect();
         let inputs = vec![
-            (vec![rows * length], Contents::Given(losses)),
-            (vec![rows, length], Contents::Given(counted)),
-            (vec![rows], Contents::Chosen(answers)),
+            (vec![count], Contents::Given(losses)),
+            (vec![all + 1], Contents::Chosen(starts)),
+            (vec![all], Contents::Chosen(answers)),
         ];
-        let op = RankLoss { choices, language: 1.0, unlikelihood: 0.7, normalized: 0.4, variant: RankVariant::Paper };
+        let (language, unlikelihood, normalized, variant) = (1.0, 0.7, 0.4, RankVariant::Paper);
+        let op = RankLoss { examples, choices, language, unlikelihood, normalized, variant };
         [op, RankLoss { variant: RankVariant::Code, ..op }].map(|op| Case::new(op, inputs.clone()))
     };
     [(1, 1, 1), (3, 4, 5), (70, 2, 9)].into_iter().flat_map(each).collect()

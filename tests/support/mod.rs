@@ -15,8 +15,8 @@ use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, HeadLayer, HeadModule
 use ia3_web::backend::{Backend, Inputs};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::read_all;
-use ia3_web::models::{BatchShape, Model};
-use ia3_web::train::{Batch, Encoded, Target};
+use ia3_web::models::{BatchShape, Model, Padding};
+use ia3_web::train::{Asked, Batch, Encoded, LanguageBatch, LanguageRow, Sequence, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
 #[cfg(not(target_arch = "wasm32"))]
@@ -107,10 +107,40 @@ pub fn batch(case: &Value, model: &Model) -> (BatchShape, Inputs) {
     let texts: Vec<Encoded> = (0..ids.len()).map(text).collect();
     let weight = 1.0 / texts.len() as f32;
     let targets = targets(case, ids[0].len());
-    let longest = targets.iter().map(Target::len).max().unwrap_or(0);
-    let shape = BatchShape { batch: ids.len(), length: ids[0].len().max(longest) };
+    let padding = model.common().padding;
+    if matches!(model.task, TaskType::CausalLm | TaskType::Seq2SeqLm) {
+        let rows: Vec<LanguageRow> =
+            texts.iter().enumerate().map(|(at, text)| row(text, targets.get(at), padding)).collect();
+        let longest = rows.iter().map(|row| row.sequence.ids.len()).max().unwrap();
+        let mut batch = LanguageBatch { rows: rows.iter().collect(), ..LanguageBatch::default() };
+        let shape = BatchShape { written: longest, ..BatchShape::new(ids.len(), ids[0].len()) };
+        let shape = BatchShape { asked: shape.batch * shape.length.max(shape.written), ..shape };
+        batch.weight = 1.0 / batch.shape().asked as f32;
+        return (shape, batch.inputs(shape, padding));
+    }
+    let shape = BatchShape::new(ids.len(), ids[0].len());
     let batch = Batch { rows: texts.iter().collect(), targets: targets.iter().collect(), weight, ..Batch::default() };
-    (shape, batch.inputs(shape, model.common().padding))
+    (shape, batch.inputs(shape, padding))
+}
+
+/// A language model's row: a decoder's tokens with what each tells, or an encoder's, and what its decoder writes.
+fn row(text: &Encoded, target: Option<&Target>, padding: Padding) -> LanguageRow {
+    let labels = match target {
+        Some(Target::Tokens(labels)) => labels.clone(),
+        _ => vec![None; text.ids.len()],
+    };
+    let asked = labels.iter().enumerate().filter_map(|(place, label)| label.map(|id| Asked { place, id: id as u32 }));
+    let asked = vec![asked.collect()];
+    let (input, ids) = match padding.start {
+        Some(start) => {
+            let before = &labels[..labels.len() - 1];
+            let read = before.iter().map(|label| label.map_or(padding.token, |id| id as u32));
+            (Some(text.ids.clone()), [start].into_iter().chain(read).collect())
+        }
+        None => (None, text.ids.clone()),
+    };
+    let sequence = Sequence { positions: (0..ids.len() as u32).collect(), segments: vec![0; ids.len()], ids, asked };
+    LanguageRow { input, sequence, truncated: false }
 }
 
 /// The adapter of a case: its configuration resolved by our rules, its vectors and head from the golden file.

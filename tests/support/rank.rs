@@ -6,48 +6,53 @@ use ia3_web::adapter::Layout;
 use ia3_web::backend::Backend;
 use ia3_web::models::Output;
 use ia3_web::ops::{RankLoss, RankVariant};
-use ia3_web::train::{Adafactor, Optimizer, Ranked};
+use ia3_web::train::{Adafactor, Optimizer, Prompt, Ranked};
 
 /// Relative to the largest element of each tensor.
 const TOLERANCE: f32 = 1e-3;
 
 const VARIANTS: [(&str, RankVariant); 2] = [("paper", RankVariant::Paper), ("code", RankVariant::Code)];
 
-/// The examples of a case, as rows of the model.
-fn examples(case: &Value, task: TaskType) -> Vec<Ranked> {
+/// The examples of a case, in rows of up to `longest` tokens.
+fn examples(case: &Value, model: &Model, longest: usize) -> Vec<Ranked> {
     let ids = |value: &Value| -> Vec<u32> { serde_json::from_value(value.clone()).unwrap() };
-    let row = |input: &[u32], choice: Vec<u32>| {
-        let compared = choice.iter().map(|id| Some(*id as usize));
-        let (ids, target) = match task {
-            TaskType::Seq2SeqLm => (input.to_vec(), compared.collect()),
-            // The token before tells the next.
-            _ => {
-                let before = std::iter::repeat_n(None, input.len() - 1);
-                ([input, &choice].concat(), before.chain(compared).chain([None]).collect())
-            }
-        };
-        (Encoded { types: vec![0; ids.len()], ids, truncated: false }, Target::Tokens(target))
-    };
+    let start = model.common().padding.start;
     let example = |example: &Value| {
         let input = ids(&example["input"]);
-        let rows = example["choices"].as_array().unwrap().iter().map(|choice| row(&input, ids(choice))).collect();
-        Ranked { rows, answer: example["answer"].as_u64().unwrap() as usize }
+        let choices = example["choices"].as_array().unwrap().iter().map(ids);
+        let continuations = choices.map(|choice| start.into_iter().chain(choice).collect()).collect();
+        let (input, given) = if start.is_some() { (Some(input), Vec::new()) } else { (None, input) };
+        let prompt = Prompt { input, given, continuations, truncated: false };
+        Ranked { rows: prompt.rows(longest), answer: example["answer"].as_u64().unwrap() as usize }
     };
     case["examples"].as_array().unwrap().iter().map(example).collect()
 }
 
-fn loss(choices: usize, [language, unlikelihood, normalized]: [f32; 3], variant: RankVariant) -> Output {
-    Output::Rank(RankLoss { choices, language, unlikelihood, normalized, variant })
+fn loss(
+    [examples, choices]: [usize; 2],
+    [language, unlikelihood, normalized]: [f32; 3],
+    variant: RankVariant,
+) -> Output {
+    Output::Rank(RankLoss { examples, choices, language, unlikelihood, normalized, variant })
 }
 
-/// Every term with its gradients, and the steps of every variant that the golden has.
+/// Every term with its gradients, and the steps of every variant that the golden has: with the choices of an example in one row, and with
+/// each in a row of its own.
 pub async fn check(device: &str, backend: Backend, task: TaskType, family: &str, name: &str) {
     let mut bench = Bench::new(backend, &format!("families/{family}"), &format!("../../rank/{name}"), task, 0);
-    let examples = examples(&bench.case, task);
-    let choices = examples.iter().map(|example| example.rows.len()).max().unwrap();
+    for (rows, longest) in [("shared", usize::MAX), ("apart", 0)] {
+        check_rows(&format!("{device} {rows}"), &mut bench, task, name, longest).await;
+    }
+}
+
+async fn check_rows(device: &str, bench: &mut Bench, task: TaskType, name: &str, longest: usize) {
+    let examples = examples(&bench.case, &bench.model, longest);
+    let choices = examples.iter().map(|example| example.choices().count()).max().unwrap();
     let batch = Ranked::batch(&examples.iter().collect::<Vec<_>>(), choices);
-    let shape = BatchShape { batch: batch.rows.len(), length: batch.longest() };
+    let shape = batch.shape();
+    assert!(shape.segmented == (longest > 0) && (shape.batch == examples.len()) == (longest > 0));
     bench.batch = Some((shape, batch.inputs(shape, bench.model.common().padding)));
+    let choices = [examples.len(), choices];
     for (variant, kind) in VARIANTS {
         let terms =
             [(format!("lm.{variant}"), 0), (format!("unlikelihood.{variant}"), 1), ("length_normalized".into(), 2)];
@@ -57,13 +62,13 @@ pub async fn check(device: &str, backend: Backend, task: TaskType, family: &str,
                 continue;
             }
             let weights = std::array::from_fn(|other| f32::from(other == at));
-            let (found, layout, gradient) = gradients(&mut bench, loss(choices, weights, kind), false).await;
+            let (found, layout, gradient) = gradients(bench, loss(choices, weights, kind), false).await;
             let what = format!("{device} {name} {term}");
             assert_close(&what, &[found], &bench.golden[&term].data, TOLERANCE);
             compare(&what, &layout, &gradient, &bench.golden, &format!("grad.{term}."), task);
         }
         if kind == RankVariant::Paper || bench.golden.contains_key(&format!("{variant}.losses")) {
-            steps(&format!("{device} {name} {variant}"), &mut bench, loss(choices, [1.0; 3], kind), variant).await;
+            steps(&format!("{device} {name} {variant}"), bench, loss(choices, [1.0; 3], kind), variant).await;
         }
     }
 }
