@@ -108,6 +108,7 @@ export const TRAIN = {
   gradientAccumulation: positive,
   maxGradNorm: number,
   maxLength: positive,
+  packing: flag,
   seed: count,
   validation: list,
   patience: positive,

@@ -14,7 +14,7 @@ export interface TrainOptions {
   steps?: number;
   /** Passes over the examples. */
   epochs?: number;
-  /** Examples per pass. */
+  /** Examples per pass, each with all of its choices; with `packing` rows. */
   batchSize?: number;
   /** Peak learning rate of the IA3 vectors. */
   learningRate?: number;
@@ -22,7 +22,7 @@ export interface TrainOptions {
   headLearningRate?: number;
   /**
    * `tFew`: T-Few's recipe where no other option says otherwise: its losses, Adafactor, 1000 steps of 8 examples at 3e-3 after 60 of warm-up,
-   * then straight down; gradients clipped to 1.
+   * then straight down; gradients clipped to 1, texts of up to 256 tokens.
    */
   preset?: "tFew";
   /** Default: chosen by the number of classes and examples; `t-few` for examples with choices. */
@@ -49,8 +49,14 @@ export interface TrainOptions {
   gradientAccumulation?: number;
   /** Gradients are scaled down to this global norm; 0 turns clipping off. Default 1. */
   maxGradNorm?: number;
-  /** Tokens per text at most. */
+  /** Tokens per text at most: with choices, of the input and its longest choice. Default 128, with `preset: "tFew"` 256; never more than the model takes. */
   maxLength?: number;
+  /**
+   * For `text-generation` without choices: examples are packed into rows of `maxLength` tokens, the longest first, each into the first row with
+   * room. None sees another and the loss is that of the same examples apart; short ones cost less padding. What counts examples, such as
+   * `batchSize` and `epochs`, then counts rows. Default `false`.
+   */
+  packing?: boolean;
   /** Seed of the order of examples. Default 0. */
   seed?: number;
   /** Held-out examples: the best step on them is kept, and the result has metrics before and after. */

@@ -194,7 +194,7 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
-/** Options of `choose`; `batchSize` counts choices. */
+/** Options of `choose`; `batchSize` counts inputs, each with all of its choices. */
 export interface ChooseOptions extends RunOptions {
   /** Power of its length that a choice's log-probability is divided by: 1 (default) is the mean of its tokens', 0 their sum. */
   lengthNorm?: number;

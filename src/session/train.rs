@@ -9,7 +9,9 @@ use crate::adapter::{Adapter, Layout};
 use crate::backend::TrainState;
 use crate::error::{Error, Result};
 use crate::models::Output;
-use crate::train::{Metrics, Objective, Sampler, Settings, TrainOptions, logistic_regression, padded, training_plan};
+use crate::train::{
+    Metrics, Objective, Sampler, Settings, TrainOptions, logistic_regression, pack, padded, training_plan,
+};
 
 /// Pull of logistic regression towards the prototypes; chosen on the tasks of the README.
 const RIDGE: f32 = 1e-3;
@@ -32,8 +34,15 @@ impl Session {
         if self.options.task == Task::FeatureExtraction {
             return Err(mismatch(self.options.task, Task::TextClassification));
         }
-        let settings = self.settings(examples, options)?;
-        let examples = self.examples(examples, Some(settings.max_length))?;
+        let options = self.told(examples, options)?;
+        let settings = |count: usize| options.resolve(count, self.base.labels.len(), self.model.common().longest);
+        let mut settled = settings(examples.len())?;
+        let mut examples = self.examples(examples, Some(settled.max_length))?;
+        if settled.packing {
+            examples.language = pack(&examples.language, settled.max_length);
+            settled = settings(examples.len())?;
+        }
+        let settings = settled;
         self.check_classes(&examples)?;
         let validation = self.examples(validation, Some(settings.max_length))?;
         let adapter = self.adapter(name)?.clone();
@@ -214,8 +223,9 @@ impl Session {
         })
     }
 
-    /// The settings of a run. [`Error::BadOption`] for the contrastive objective where there is no one vector and one layer to learn.
-    fn settings(&self, examples: &[Example], options: &TrainOptions) -> Result<Settings> {
+    /// The options of a run with its objective. [`Error::BadOption`] for the contrastive objective where there is no one vector and one layer
+    /// to learn, and for packing what cannot share a row.
+    fn told(&self, examples: &[Example], options: &TrainOptions) -> Result<TrainOptions> {
         if examples.is_empty() {
             return Err(Error::EmptyTrainingSet);
         }
@@ -234,6 +244,11 @@ impl Session {
             _ if ranked => options.objective = Some(Objective::TFew),
             Some(_) | None => {}
         }
+        if options.packing == Some(true) && (ranked || self.options.task != Task::TextGeneration) {
+            let reason =
+                "is true: only examples of text-generation without choices can share rows, leave it out".into();
+            return Err(Error::BadOption { option: "packing".into(), reason });
+        }
         if !ranked && (self.options.task != Task::TextClassification || self.base.head.len() != 1) {
             if options.objective == Some(Objective::Contrastive) {
                 return refused(
@@ -242,7 +257,7 @@ impl Session {
             }
             options.objective = Some(Objective::CrossEntropy);
         }
-        options.resolve(examples.len(), self.base.labels.len(), self.model.common().longest)
+        Ok(options)
     }
 
     /// Texts of one class teach nothing.

@@ -49,7 +49,7 @@ pub enum LossVariant {
 #[serde(rename_all = "camelCase")]
 pub enum Preset {
     /// T-Few's recipe: its losses, Adafactor, 1000 steps of 8 examples at 3e-3 after 60 of warm-up, then straight down; gradients
-    /// clipped to 1.
+    /// clipped to 1; texts of up to 256 tokens.
     TFew,
 }
 
@@ -125,6 +125,8 @@ pub struct TrainOptions {
     pub max_grad_norm: Option<f32>,
     /// Tokens after which a text is cut.
     pub max_length: Option<usize>,
+    /// Examples share rows of `max_length` tokens, and what counts examples counts rows. Text generation without choices alone.
+    pub packing: Option<bool>,
     /// Seed of the order of examples.
     pub seed: Option<u64>,
     /// Evaluations without improvement after which the run ends; needs validation examples.
@@ -168,6 +170,8 @@ pub struct Settings {
     pub max_grad_norm: f32,
     /// Tokens after which a text is cut.
     pub max_length: usize,
+    /// Examples share rows.
+    pub packing: bool,
     /// Seed of the order of examples.
     pub seed: u64,
     /// Evaluations without improvement that end the run.
@@ -196,7 +200,7 @@ impl TrainOptions {
         }
     }
 
-    /// Decides every setting for `examples` examples of `classes` classes and a model that takes `longest` tokens.
+    /// Decides every setting for `examples` examples, or rows of packed ones, of `classes` classes and a model that takes `longest` tokens.
     /// [`Error::BadOption`] names the option that makes no sense.
     pub fn resolve(&self, examples: usize, classes: usize, longest: usize) -> Result<Settings> {
         let told = self.with_preset();
@@ -221,6 +225,10 @@ impl TrainOptions {
             (None, Some(epochs)) => ((epochs * per_epoch as f32).ceil() as usize).max(1),
             (None, None) => 60,
         };
+        let usual_length = match told.preset {
+            Some(Preset::TFew) => 256,
+            None => 128,
+        };
         Ok(Settings {
             steps,
             batch_size,
@@ -237,7 +245,8 @@ impl TrainOptions {
             schedule: told.schedule.unwrap_or(Schedule::Linear),
             gradient_accumulation,
             max_grad_norm: told.max_grad_norm.unwrap_or(1.0),
-            max_length: told.max_length.unwrap_or(128).min(longest),
+            max_length: told.max_length.unwrap_or(usual_length).min(longest),
+            packing: told.packing.unwrap_or(false),
             seed: told.seed.unwrap_or(0),
             patience: told.patience,
             eval_every: told.eval_every.unwrap_or((steps / 6).max(1)),

@@ -368,6 +368,15 @@ test("choices and templates reach the session without what else a row holds", as
   assert.deepEqual(trained, [{ input: "a", choices: ["b", "c"], answer: "c" }, { text: "d", label: "ham", templates: [template] }]);
 });
 
+test("packing reaches the session and is a flag", async (t) => {
+  const { model, sessions } = await load(t, { task: "text-generation", labels: [] });
+  await model.addAdapter("a");
+  await model.train("a", [{ text: "b" }], { packing: true, steps: 1 });
+  const [, , , options] = sessions[0].calls.find(([name]) => name === "beginTraining");
+  assert.deepEqual(options, { packing: true, steps: 1 });
+  await assert.rejects(model.train("a", [{ text: "b" }], { packing: "yes" }), { code: "bad-option" });
+});
+
 test("rows without choices, answers or whole templates are refused by name", async (t) => {
   const { model } = await load(t, { task: "text-generation", labels: [] });
   const refused = (run, field) => assert.rejects(run, (error) => error.code === "bad-option" && error.details.field === field);

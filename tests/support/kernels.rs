@@ -124,7 +124,7 @@ fn mask(batch: usize, length: usize) -> Input {
 /// whose positions go on from its end; both with padding behind, where there is room.
 fn marks(batch: usize, length: usize) -> Input {
     let token = |row: usize, at: usize| {
-        let (shared, size) = if row % 2 == 0 { (0, 2 + length / 4) } else { (length / 3, 1 + length / 5) };
+        let (shared, size) = if row.is_multiple_of(2) { (0, 2 + length / 4) } else { (length / 3, 1 + length / 5) };
         match at {
             at if at + row >= length.max(row + 2) => 0,
             at if at < shared => mark(0, at as u32),
