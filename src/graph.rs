@@ -28,7 +28,7 @@ pub enum Dtype {
 pub enum Leaf {
     /// A frozen tensor of the base model, by the name the model gives it.
     Weight(String),
-    /// Part of the batch, by its name: see [`crate::models::Builder::batch`].
+    /// Part of the batch, by its name: see [`crate::models::BatchShape::part`].
     Batch(&'static str),
     /// Numbers that follow from the model and the batch shape alone, as the bits of their elements.
     Constant(Rc<[u32]>),

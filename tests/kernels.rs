@@ -33,6 +33,6 @@ macro_rules! kernels {
 }
 
 kernels! {
-    activation activation_grad add attention columns concat cross_entropy embed gate gather head layer_norm linear normalize
+    activation activation_grad add attention columns concat cross_entropy embed gate gather greedy head layer_norm linear normalize
     pair_loss pick pool rank_loss relative_bias rms_norm rope rows scale similarity soft_cap span_loss token_loss total_loss
 }

@@ -7,10 +7,11 @@ mod support;
 use ia3_web::adapter::{Adapter, AdapterConfig, Base, Layout, TaskType};
 use ia3_web::backend::Backend;
 use ia3_web::models::{Model, Output};
-use ia3_web::session::{Example, Pooling, Session, SessionOptions, Task};
-use ia3_web::train::{LanguageBatch, LanguageRow, Prompt, TrainOptions, pack, training_plan};
+use ia3_web::session::{ChooseOptions, Continuation, Example, Pooling, Ranking, Session, SessionOptions, Task};
+use ia3_web::train::{Continued, LanguageBatch, LanguageRow, Preset, TrainOptions, pack, training_plan};
+use pollster::block_on;
 use support::random::Random;
-use support::session::{load_file, options, steps, train_on};
+use support::session::{BASE, load_file, options, steps, train_on};
 use support::{assert_close, bytes, devices, load, model, run};
 
 /// Sums are made in another order.
@@ -54,15 +55,15 @@ impl Bench {
     }
 
     /// An input of `given` tokens and continuations of so many.
-    fn prompt(&self, random: &mut Random, given: usize, continuations: &[usize]) -> Prompt {
+    fn prompt(&self, random: &mut Random, given: usize, continuations: &[usize]) -> Continued {
         let mut tokens = |count: usize| (0..count).map(|_| 4 + random.below(55) as u32).collect::<Vec<_>>();
         let given = tokens(given);
         let start = self.model.common().padding.start;
         let continuations = continuations.iter().map(|count| start.into_iter().chain(tokens(*count)).collect());
         let continuations = continuations.collect();
         match start {
-            Some(_) => Prompt { input: Some(given), continuations, ..Prompt::default() },
-            None => Prompt { given, continuations, ..Prompt::default() },
+            Some(_) => Continued { input: Some(given), continuations, ..Continued::default() },
+            None => Continued { given, continuations, ..Continued::default() },
         }
     }
 
@@ -186,7 +187,7 @@ fn what_counts_examples_counts_packed_rows() {
             max_length: Some(24),
             ..steps(0)
         };
-        let (steps, _) = pollster::block_on(session.begin_training("a", &written(), &[], &told)).unwrap();
+        let (steps, _) = block_on(session.begin_training("a", &written(), &[], &told)).unwrap();
         steps
     };
     assert_eq!((counted(None), counted(Some(false))), (10, 10));
@@ -199,6 +200,31 @@ fn what_cannot_share_a_row_is_refused() {
     let ranked =
         Example::Ranked { input: "the".into(), choices: ["cat", "dog"].map(String::from).into(), answer: "cat".into() };
     let told = TrainOptions { packing: Some(true), ..steps(1) };
-    let error = pollster::block_on(session.begin_training("a", &[ranked], &[], &told)).unwrap_err();
+    let error = block_on(session.begin_training("a", &[ranked], &[], &told)).unwrap_err();
     assert!(error.code() == "bad-option" && error.to_string().contains("packing"), "{error}");
+}
+
+/// Ten choices of four tokens in a model of 32: they take several rows, each with the input, and score what `score` says of them alone.
+#[test]
+fn choices_that_do_not_fit_a_row_take_several() {
+    let mut session = session(Backend::cpu(), "gpt2");
+    let input = "the cat was not a horse";
+    let words = ["cat", "dog", "horse", "good", "bad", "best", "worst", "not", "very", "one"];
+    let choices: Vec<String> = words.map(|word| format!("a {word} and the")).into();
+    let given = Ranking::Given { input: input.into(), choices: choices.clone() };
+    let sums = ChooseOptions { length_norm: Some(0.0), ..Default::default() };
+    let chosen = block_on(session.choose(&[given], &BASE, sums)).unwrap().remove(0);
+    assert!(chosen.scores.len() == 10 && !chosen.truncated);
+    for choice in &choices {
+        // The token that ends a choice is not in what `score` is asked.
+        let row = Continuation { prompt: input.into(), continuation: choice.clone() };
+        let scored = block_on(session.score(&[row], &BASE, Default::default())).unwrap().remove(0);
+        let alone = Ranking::Given { input: input.into(), choices: vec![choice.clone(), "cat".into()] };
+        let pair = block_on(session.choose(&[alone], &BASE, sums)).unwrap().remove(0);
+        assert!((pair.scores[choice] - chosen.scores[choice]).abs() < 1e-4 && pair.scores[choice] < scored.log_prob);
+    }
+    let ranked = Example::Ranked { input: input.into(), answer: choices[9].clone(), choices };
+    let told = TrainOptions { preset: Some(Preset::TFew), learning_rate: Some(0.1), ..steps(6) };
+    let losses = train_on(&mut session, "a", &[ranked], &[], &told).1.losses;
+    assert!(losses[5] < losses[0], "{losses:?}");
 }

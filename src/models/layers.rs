@@ -1,5 +1,6 @@
 //! The layers model files are written with. `project` is the one place where adapters meet a model.
 
+use super::BatchShape;
 use crate::adapter::{Layout, Place, Site};
 use crate::checkpoint::HiddenAct;
 use crate::error::Result;
@@ -8,28 +9,6 @@ use crate::ops::{
     Activation, ActivationKind, Add, Attention, Concat, Embed, Head, LayerNorm, Linear, Pick, RmsNorm, Rope, Rows,
     Scale,
 };
-
-/// Size of a batch: every row is padded to `length` tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BatchShape {
-    /// Rows: texts, or several of them in one.
-    pub batch: usize,
-    /// Tokens a row.
-    pub length: usize,
-    /// Tokens a row of the decoder of an encoder-decoder model.
-    pub written: usize,
-    /// Tokens of all rows together whose probabilities a language model is asked for.
-    pub asked: usize,
-    /// A language model's rows have segments: see [`crate::ops::mark`].
-    pub segmented: bool,
-}
-
-impl BatchShape {
-    /// Rows of one text each, of which a language model is asked for every token.
-    pub const fn new(batch: usize, length: usize) -> BatchShape {
-        BatchShape { batch, length, written: length, asked: batch.saturating_mul(length), segmented: false }
-    }
-}
 
 /// A frozen tensor that a graph reads: one of the model's file, or several packed along the first dimension.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,23 +67,9 @@ impl<'a> Builder<'a> {
         Builder { graph: Graph::default(), shape, sites: Vec::new(), weights: Vec::new(), prefix, layout, adapters }
     }
 
-    /// A part of the batch: one element a token, `(B, S)`, or `(B, W)` of a decoder of its own, one a row, `(B)`, one for each end of a
-    /// span, `(B, 2)`, or one for each token that is asked for, `(N)`.
+    /// A part of the batch, by its name: see [`BatchShape::part`].
     pub fn batch(&mut self, name: &'static str) -> Id {
-        let BatchShape { batch, length, written, asked, .. } = self.shape;
-        let (shape, dtype) = match name {
-            "ids" | "types" | "positions" | "segments" | "token_labels" => (vec![batch, length], Dtype::U32),
-            "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
-            "decoder_ids" | "decoder_segments" => (vec![batch, written], Dtype::U32),
-            "decoder_mask" => (vec![batch, written], Dtype::F32),
-            "sources" | "source_order" | "asked" => (vec![asked], Dtype::U32),
-            "asked_weights" => (vec![asked], Dtype::F32),
-            "weights" => (vec![batch], Dtype::F32),
-            "slots" | "labels" | "last" => (vec![batch], Dtype::U32),
-            "spans" => (vec![batch, 2], Dtype::U32),
-            "span_weights" => (vec![batch, 2], Dtype::F32),
-            other => panic!("a batch has no part '{other}'"),
-        };
+        let (shape, dtype) = self.shape.part(name);
         self.graph.leaf(Leaf::Batch(name), shape, dtype)
     }
 

@@ -16,12 +16,14 @@ mod qwen3;
 mod relative;
 mod roberta;
 mod rotary;
+mod shape;
 mod t5;
 
 pub use family::{Common, Family};
 pub use language::Language;
-pub use layers::{BatchShape, Builder, Weight};
+pub use layers::{Builder, Weight};
 pub use padding::Padding;
+pub use shape::BatchShape;
 
 use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};
 use crate::checkpoint::Fields;

@@ -1,8 +1,8 @@
 //! What a session is trained and evaluated with: examples as the caller writes them, and as the model reads them.
 
 use super::infer::Text;
-use super::run::Examples;
 use super::template::Template;
+use super::tokenized::Examples;
 use super::{Session, Task};
 use crate::checkpoint::Encoding;
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::infer::{InferOptions, Selection};
-use super::run::Examples;
+use super::tokenized::Examples;
 use crate::adapter::{Adapter, Head, TaskType};
 use crate::error::Result;
 use crate::models::Output;

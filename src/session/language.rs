@@ -5,7 +5,7 @@ use super::infer::{InferOptions, Selection, Text};
 use super::{Session, Task, mismatch};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Common, Output};
-use crate::train::{LanguageBatch, LanguageRow, Metrics, Prompt, padded};
+use crate::train::{Continued, LanguageBatch, LanguageRow, Metrics, padded};
 use serde::{Deserialize, Serialize};
 
 /// A text and what might follow it, or for an encoder-decoder model what it might become.
@@ -114,7 +114,7 @@ impl Session {
         continuations: &[&str],
         ended: bool,
         max_length: usize,
-    ) -> Result<Prompt> {
+    ) -> Result<Continued> {
         let (writes, what) = match self.options.task {
             Task::Text2textGeneration => (true, "an output"),
             _ => (false, "a continuation"),
@@ -136,7 +136,7 @@ impl Session {
     }
 
     /// What an encoder reads, and what its decoder writes. A text that is too long loses tokens from its end.
-    fn rewritten(&self, index: usize, text: &str, outputs: Vec<Vec<u32>>, max_length: usize) -> Result<Prompt> {
+    fn rewritten(&self, index: usize, text: &str, outputs: Vec<Vec<u32>>, max_length: usize) -> Result<Continued> {
         let text = self.encode_one(index, &Text { text: text.into(), text_pair: None }, max_length)?;
         if let Some(count) = outputs.iter().map(Vec::len).find(|count| *count > max_length) {
             let reason = format!("has an output of {count} tokens, and {max_length} are kept: raise maxLength");
@@ -144,16 +144,16 @@ impl Session {
         }
         let start = self.model.common().padding.start.expect("a decoder that writes has a token to start with");
         let started = |output: Vec<u32>| [vec![start], output].concat();
-        Ok(Prompt {
+        Ok(Continued {
             input: Some(text.ids),
             continuations: outputs.into_iter().map(started).collect(),
             truncated: text.truncated,
-            ..Prompt::default()
+            ..Continued::default()
         })
     }
 
     /// A text and what follows. A text that leaves no room for the longest continuation loses tokens from its start.
-    fn followed(&self, index: usize, text: &str, continuations: Vec<Vec<u32>>, max_length: usize) -> Result<Prompt> {
+    fn followed(&self, index: usize, text: &str, continuations: Vec<Vec<u32>>, max_length: usize) -> Result<Continued> {
         let longest = self.model.common().longest;
         let mut given = self.tokenizer.encode(text, None, longest.saturating_mul(4))?.ids;
         let count = continuations.iter().map(Vec::len).max().unwrap_or(0);
@@ -169,6 +169,6 @@ impl Session {
         if continuations.iter().any(|continuation| given.len() + continuation.len() < 2) {
             return Err(Error::EmptyText { index });
         }
-        Ok(Prompt { given, continuations, truncated: cut > 0, ..Prompt::default() })
+        Ok(Continued { given, continuations, truncated: cut > 0, ..Continued::default() })
     }
 }

@@ -1,6 +1,7 @@
 //! One base model on one device, its adapters, and the programs made for the batch shapes that came by.
 
 mod adapters;
+mod answering;
 mod examples;
 mod heads;
 mod infer;
@@ -16,6 +17,7 @@ mod run;
 mod start;
 mod task;
 mod template;
+mod tokenized;
 mod tokens;
 mod train;
 

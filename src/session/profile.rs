@@ -52,9 +52,8 @@ impl Session {
             TaskType::QuestionAns => Target::Span([Some(0), Some(0)]),
             TaskType::TokenCls => Target::Tokens(vec![Some(0); length]),
             TaskType::CausalLm | TaskType::Seq2SeqLm => {
-                let asked = vec![(0..length).map(|place| Asked { place, id: 0 }).collect()];
-                let positions = (0..length as u32).collect();
-                let sequence = Sequence { ids: ids.clone(), positions, segments: vec![0; length], asked };
+                let asked = (0..length).map(|place| Asked { place, id: 0 }).collect();
+                let sequence = Sequence::alone(ids.clone(), asked);
                 let row = LanguageRow { input: Some(ids), sequence, truncated: false };
                 let rows = vec![&row; batch];
                 return LanguageBatch { rows, weight: 1.0, ..LanguageBatch::default() }.inputs(shape, padding);

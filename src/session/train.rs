@@ -3,7 +3,8 @@
 use super::examples::Example;
 use super::infer::{InferOptions, Selection};
 use super::objective::{pair_loss, rank_loss};
-use super::run::{EndReason, Examples, Run, TrainEvent, TrainResult};
+use super::run::{EndReason, Run, TrainEvent, TrainResult};
+use super::tokenized::Examples;
 use super::{Session, Task, mismatch};
 use crate::adapter::{Adapter, Layout};
 use crate::backend::TrainState;

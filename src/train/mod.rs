@@ -27,4 +27,4 @@ pub use plans::{forward_plan, training_plan};
 pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};
 pub use ranked::Ranked;
 pub use sampler::Sampler;
-pub use sequence::{Asked, LanguageRow, Prompt, Sequence, pack};
+pub use sequence::{Asked, Continued, LanguageRow, Sequence, pack};

@@ -37,7 +37,7 @@ pub struct LanguageRow {
 
 /// A text and its continuations in tokens.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Prompt {
+pub struct Continued {
     /// What an encoder reads, where there is one.
     pub input: Option<Vec<u32>>,
     /// What a decoder reads before every continuation; empty where an encoder reads the text.
@@ -64,6 +64,12 @@ impl Sequence {
             row.read(read, first, if continuations.len() > 1 { number } else { 0 });
         }
         row
+    }
+
+    /// One text, of which some tokens are asked for.
+    pub fn alone(ids: Vec<u32>, asked: Vec<Asked>) -> Sequence {
+        let (positions, segments) = ((0..ids.len() as u32).collect(), vec![0; ids.len()]);
+        Sequence { ids, positions, segments, asked: vec![asked] }
     }
 
     fn read(&mut self, ids: &[u32], position: u32, segment: u32) {
@@ -95,7 +101,7 @@ impl Sequence {
     }
 }
 
-impl Prompt {
+impl Continued {
     /// Rows of up to `longest` tokens that hold all continuations in order. One is the rule; where they do not all fit, each row has the
     /// text again.
     pub fn rows(&self, longest: usize) -> Vec<LanguageRow> {
@@ -147,9 +153,9 @@ pub fn pack(rows: &[LanguageRow], longest: usize) -> Vec<LanguageRow> {
 mod tests {
     use super::*;
 
-    fn prompt(given: &[u32], continuations: &[&[u32]]) -> Prompt {
+    fn prompt(given: &[u32], continuations: &[&[u32]]) -> Continued {
         let continuations = continuations.iter().map(|ids| ids.to_vec()).collect();
-        Prompt { given: given.to_vec(), continuations, ..Prompt::default() }
+        Continued { given: given.to_vec(), continuations, ..Continued::default() }
     }
 
     fn asked(row: &LanguageRow) -> Vec<Vec<(usize, u32)>> {

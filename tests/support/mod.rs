@@ -130,7 +130,7 @@ fn row(text: &Encoded, target: Option<&Target>, padding: Padding) -> LanguageRow
         _ => vec![None; text.ids.len()],
     };
     let asked = labels.iter().enumerate().filter_map(|(place, label)| label.map(|id| Asked { place, id: id as u32 }));
-    let asked = vec![asked.collect()];
+    let asked = asked.collect();
     let (input, ids) = match padding.start {
         Some(start) => {
             let before = &labels[..labels.len() - 1];
@@ -139,8 +139,7 @@ fn row(text: &Encoded, target: Option<&Target>, padding: Padding) -> LanguageRow
         }
         None => (None, text.ids.clone()),
     };
-    let sequence = Sequence { positions: (0..ids.len() as u32).collect(), segments: vec![0; ids.len()], ids, asked };
-    LanguageRow { input, sequence, truncated: false }
+    LanguageRow { input, sequence: Sequence::alone(ids, asked), truncated: false }
 }
 
 /// The adapter of a case: its configuration resolved by our rules, its vectors and head from the golden file.

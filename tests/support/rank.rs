@@ -6,7 +6,7 @@ use ia3_web::adapter::Layout;
 use ia3_web::backend::Backend;
 use ia3_web::models::Output;
 use ia3_web::ops::{RankLoss, RankVariant};
-use ia3_web::train::{Adafactor, Optimizer, Prompt, Ranked};
+use ia3_web::train::{Adafactor, Continued, Optimizer, Ranked};
 
 /// Relative to the largest element of each tensor.
 const TOLERANCE: f32 = 1e-3;
@@ -22,7 +22,7 @@ fn examples(case: &Value, model: &Model, longest: usize) -> Vec<Ranked> {
         let choices = example["choices"].as_array().unwrap().iter().map(ids);
         let continuations = choices.map(|choice| start.into_iter().chain(choice).collect()).collect();
         let (input, given) = if start.is_some() { (Some(input), Vec::new()) } else { (None, input) };
-        let prompt = Prompt { input, given, continuations, truncated: false };
+        let prompt = Continued { input, given, continuations, truncated: false };
         Ranked { rows: prompt.rows(longest), answer: example["answer"].as_u64().unwrap() as usize }
     };
     case["examples"].as_array().unwrap().iter().map(example).collect()
