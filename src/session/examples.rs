@@ -1,5 +1,6 @@
 //! What a session is trained and evaluated with: examples as the caller writes them, and as the model reads them.
 
+use super::chat::{Piece, Prompt, conversation};
 use super::infer::Text;
 use super::run::Examples;
 use super::template::Template;
@@ -38,6 +39,11 @@ pub enum Example {
         /// What follows.
         completion: String,
     },
+    /// Text generation: a conversation as its chat template wrote it; the loss is that of its learned pieces.
+    Conversation {
+        /// All of it, in order.
+        pieces: Vec<Piece>,
+    },
     /// Text-to-text generation: what a text becomes.
     Rewritten {
         /// What the encoder reads.
@@ -48,7 +54,7 @@ pub enum Example {
     /// Language models: an input, the choices that might answer it, and the one that does.
     Ranked {
         /// What is given.
-        input: String,
+        input: Prompt,
         /// What might follow, as a completion does.
         choices: Vec<String>,
         /// One of the choices.
@@ -114,9 +120,14 @@ impl Session {
                     self.answered(index, asked, answer, *answer_start, max_length)?
                 }
                 (Task::TextGeneration, Example::Completed { prompt, completion }) => {
-                    self.continued(index, prompt, completion, true, max_length)?
+                    self.continued(index, &prompt.as_str().into(), completion, true, max_length)?
                 }
-                (Task::TextGeneration, Example::Plain { text }) => self.continued(index, "", text, true, max_length)?,
+                (Task::TextGeneration, Example::Plain { text }) => {
+                    self.continued(index, &"".into(), text, true, max_length)?
+                }
+                (Task::TextGeneration, Example::Conversation { pieces }) => {
+                    conversation(&self.tokenizer, index, pieces, max_length)?
+                }
                 (Task::Text2textGeneration, Example::Rewritten { input, output }) => {
                     self.rewritten(index, input, output, true, max_length)?
                 }

@@ -1,5 +1,6 @@
 //! Texts and how they go on: for training a language model, and for asking how probable a continuation is.
 
+use super::chat::Prompt;
 use super::examples::bad;
 use super::infer::{InferOptions, Selection, Text};
 use super::run::Examples;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Continuation {
     /// What is given; may be empty.
-    pub prompt: String,
+    pub prompt: Prompt,
     /// What might follow. It is tokenised by itself: where a space belongs between the two, it begins with it.
     pub continuation: String,
 }
@@ -45,7 +46,7 @@ impl Session {
         let mut examples = Examples::default();
         for (index, Continuation { prompt, continuation }) in rows.iter().enumerate() {
             let (text, target) = match self.options.task {
-                Task::Text2textGeneration => self.rewritten(index, prompt, continuation, false, length)?,
+                Task::Text2textGeneration => self.rewritten(index, prompt.text(index)?, continuation, false, length)?,
                 _ => self.continued(index, prompt, continuation, false, length)?,
             };
             examples.texts.push(text);
@@ -119,13 +120,12 @@ impl Session {
     pub(super) fn continued(
         &self,
         index: usize,
-        prompt: &str,
+        prompt: &Prompt,
         continuation: &str,
         ended: bool,
         max_length: usize,
     ) -> Result<(Encoded, Target)> {
-        let longest = self.model.common().longest;
-        let mut given = self.tokenizer.encode(prompt, None, longest.saturating_mul(4))?.ids;
+        let mut given = self.given(prompt)?;
         let mut follows = self.tokenizer.plain(continuation)?;
         if follows.is_empty() {
             return Err(bad(index, "has a continuation without tokens: give it some words"));

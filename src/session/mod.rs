@@ -1,6 +1,7 @@
 //! One base model on one device, its adapters, and the programs made for the batch shapes that came by.
 
 mod adapters;
+mod chat;
 mod examples;
 mod heads;
 mod infer;
@@ -20,6 +21,7 @@ mod tokens;
 mod train;
 
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount, TargetOption};
+pub use chat::{Piece, Prompt, conversation};
 pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};
