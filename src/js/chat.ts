@@ -5,7 +5,11 @@ import { Ia3Error } from "./errors.js";
 import type { Prompt as Written, SessionContinuation, SessionExample, SessionRanking } from "./ia3_web.js";
 import { importUrl } from "./import-url.js";
 import type { ChatTemplate, Piece } from "./jinja.js";
+import { nextTask } from "./turn.js";
 import type { AnyExample, ChatMessage, Continuation, Prompt, Ranking } from "./types.js";
+
+/** Rows between two pauses in which other messages get through. */
+const AT_ONCE = 64;
 
 /** How one model chats. */
 export class Chat {
@@ -80,7 +84,11 @@ export class Chat {
   }
 
   #template(): Promise<ChatTemplate> {
-    return (this.#compiled ??= compile(this.#source));
+    return (this.#compiled ??= compile(this.#source).catch((error: unknown) => {
+      // A script that could not be loaded may be there the next time.
+      this.#compiled = undefined;
+      throw error;
+    }));
   }
 }
 
@@ -119,7 +127,10 @@ function joined(pieces: readonly Piece[]): string {
 
 async function inOrder<T, U>(items: readonly T[], work: (item: T, index: number) => Promise<U>): Promise<U[]> {
   const found: U[] = [];
-  for (const [index, item] of items.entries()) found.push(await work(item, index));
+  for (const [index, item] of items.entries()) {
+    if (index > 0 && index % AT_ONCE === 0) await nextTask();
+    found.push(await work(item, index));
+  }
   return found;
 }
 

@@ -44,13 +44,17 @@ export interface PlainExample {
   text: string;
 }
 
-/** One turn of a conversation. Further fields (`name`, `tool_calls`, `reasoning_content`, ...) go to the chat template as they are. */
+/** One turn of a conversation. These and further fields go to the chat template as they are. */
 export interface ChatMessage {
   /** `system`, `user`, `assistant`, or another that the model's template knows. */
   role: string;
   /** `null` where the turn has none, but for instance calls of tools. */
   content: string | null;
-  [field: string]: unknown;
+  name?: string;
+  tool_calls?: readonly unknown[];
+  tool_call_id?: string;
+  /** What a thinking model thought; `thinking` and `reasoning` are other names for it, as in transformers. */
+  reasoning_content?: string;
 }
 
 /**
