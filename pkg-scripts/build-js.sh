@@ -2,7 +2,8 @@
 # Makes the package's script and types from src/js.
 #   build-js.sh FOLDER    where ia3_web.js and ia3_web_bg.wasm are, or will be
 # A visit loads index.js (the page's half), worker.js (the engine) and what they share; the code for `worker: false` is apart.
-# All of them import wasm-bindgen's ia3_web.js by name, and find worker.js and the module through new URL(..., import.meta.url),
+# jinja.js, which only pages that chat load, is whole in itself and holds somebody else's work with its licence.
+# All of them but that import wasm-bindgen's ia3_web.js by name, and find worker.js and the module through new URL(..., import.meta.url),
 # which bundlers understand and esbuild leaves as it is.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -13,7 +14,13 @@ main() {
   esbuild "$ROOT/src/js/index.ts" "$ROOT/src/js/worker.ts" "${options[@]}" --bundle --splitting --minify \
     --external:./ia3_web.js --external:./import-url.js --outdir="$1"
   esbuild "$ROOT/src/js/import-url.ts" "${options[@]}" --outdir="$1"
+  esbuild "$ROOT/src/js/jinja.ts" "${options[@]}" --bundle --minify --banner:js="$(notice @huggingface/jinja)" --outdir="$1"
   types "$1"
+}
+
+# notice PACKAGE: its name and licence as a comment that minifying keeps.
+notice() {
+  printf '/*! %s\n\n%s\n*/' "$1" "$(cat "$ROOT/node_modules/$1/LICENSE")"
 }
 
 # The types of the whole folder are checked; those that a caller can meet are published.

@@ -89,6 +89,13 @@ impl Tokenizer {
         Ok(self.tokens(text, 0, usize::MAX)?.ids)
     }
 
+    /// Token ids of a text that holds its special tokens already, and where each comes from.
+    pub fn written(&self, text: &str) -> Result<Encoding> {
+        let Tokens { ids, sources } = self.tokens(text, 0, usize::MAX)?;
+        let sources = sources.into_iter().map(Some).collect();
+        Ok(Encoding { type_ids: vec![0; ids.len()], ids, sources, truncated: false })
+    }
+
     /// Token ids of a text given word by word; each source names its word. Words that a row of `max_length` has no room for are cut.
     pub fn encode_words(&self, words: &[String], max_length: usize) -> Result<Encoding> {
         let room = self.room(false, max_length)?;

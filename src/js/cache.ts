@@ -41,6 +41,11 @@ export class FileCache {
     return undefined;
   }
 
+  /** Keeps that there is no such file, as a file without bytes. */
+  async keepAbsent(url: string): Promise<void> {
+    if (this.#cache) await new CacheWriter(this.#cache, url, 0, () => {}).close();
+  }
+
   /** Drops a file, for instance one that proved to be damaged. */
   async drop(url: string): Promise<void> {
     try {

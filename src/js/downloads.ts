@@ -2,8 +2,8 @@
 
 import type { CacheWriter, FileCache } from "./cache.js";
 import { Download, type Watcher } from "./download.js";
-import { toIa3Error, type ErrorCode } from "./errors.js";
-import { isAbsent, request, type Fetch } from "./http.js";
+import { Ia3Error, toIa3Error, type ErrorCode } from "./errors.js";
+import { announcedLength, isAbsent, request, type Fetch } from "./http.js";
 import type { Session } from "./ia3_web.js";
 import { Progress } from "./progress.js";
 import { INDEX, type Call, type LoadArgs, type ModelFile } from "./protocol.js";
@@ -43,6 +43,27 @@ export class Downloads {
     return Object.fromEntries(found) as Record<F, Download>;
   }
 
+  /** A small file that a model may lack, whole; `undefined` where it does. That it is lacking is kept too, for visits without a network. */
+  async optional(file: string, most: number): Promise<Uint8Array | undefined> {
+    const { folder } = this.#args.source;
+    if (typeof folder !== "string") return Object.hasOwn(folder, file) ? this.#bounded(await this.#open(file), most) : undefined;
+    const kept = await this.#cache?.find(folder + file);
+    if (kept && announcedLength(kept) === 0) return undefined;
+    try {
+      return await this.#bounded(await this.#open(file), most);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      await this.#cache?.keepAbsent(folder + file);
+      return undefined;
+    }
+  }
+
+  /** Forgets the kept copy of a file. */
+  async drop(file: string): Promise<void> {
+    const url = placeOf(this.#args.source, file);
+    if (typeof url === "string") await this.#cache?.drop(url);
+  }
+
   /** A small file whole. */
   bytes(download: Download): Promise<Uint8Array> {
     const { file } = download;
@@ -59,7 +80,7 @@ export class Downloads {
 
   // One after the other: bodies that wait unread would hold all the connections a browser has for one server.
   async #feedShards(session: Session, index: Download): Promise<void> {
-    const { files, totalBytes } = shardsOf(await this.#indexBytes(index));
+    const { files, totalBytes } = shardsOf(await this.#bounded(index, LONGEST_INDEX));
     let left = totalBytes;
     this.#progress.expect(left);
     for (const [at, file] of files.entries()) {
@@ -70,15 +91,16 @@ export class Downloads {
     }
   }
 
-  async #indexBytes(index: Download): Promise<Uint8Array> {
+  async #bounded(download: Download, most: number): Promise<Uint8Array> {
     let received = 0;
-    const { add, done } = this.#watcher(index.file);
+    const { add, done } = this.#watcher(download.file);
     const bounded = (bytes: number) => {
       received += bytes;
-      if (received > LONGEST_INDEX) throw indexTooLong();
+      if (received > most) throw tooLong(download.file, most);
       add(bytes);
     };
-    return index.bytes({ add: bounded, done }, this.#keeper(index), this.#signal, this.#args.sha256[index.file]);
+    if ((download.length ?? 0) > most) throw tooLong(download.file, most);
+    return download.bytes({ add: bounded, done }, this.#keeper(download), this.#signal, this.#args.sha256[download.file]);
   }
 
   async #feedFile(session: Session, download: Download): Promise<void> {
@@ -97,8 +119,7 @@ export class Downloads {
     const file = damagedFile(error);
     // An error names the file that it found damaged, and that can only be one that was opened.
     if (!file || !this.#opened.some((download) => download.file === file)) return false;
-    const url = placeOf(this.#args.source, file);
-    if (typeof url === "string") await this.#cache?.drop(url);
+    await this.drop(file);
     return this.#opened.some((download) => download.file === file && download.cached);
   }
 
@@ -145,6 +166,11 @@ export class Downloads {
     if (cached || typeof url !== "string") return undefined;
     return this.#cache?.keep(url, length, (reason) => this.#progress.skipped(file, reason));
   }
+}
+
+function tooLong(file: string, most: number): Ia3Error {
+  if (file === INDEX) return indexTooLong();
+  return new Ia3Error("chat-template-failed", `${file} has more than ${most} bytes: give the one of the model`, { file });
 }
 
 /** The file that an error finds damaged. */

@@ -1,8 +1,9 @@
 // The engine: what answers a page's calls, over one WebAssembly session. It runs in a worker or in the page's own thread.
 
+import { Chat } from "./chat.js";
 import { codeOf, Ia3Error, isTrap } from "./errors.js";
 import { measure } from "./header.js";
-import type { AdapterSelection, Session } from "./ia3_web.js";
+import type { AdapterSelection, Session, SessionTrainOptions } from "./ia3_web.js";
 import { Loader, release } from "./loader.js";
 import type { AdapterRecord, Call, Handlers, LoadArgs, Protocol, Stamped, Trained } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
@@ -16,11 +17,17 @@ const ROWS_AT_ONCE = 128;
 /** For work that has to be finished although its caller has given up, and reports nothing. */
 const toTheEnd = (): Call<ProgressEvent> => ({ signal: new AbortController().signal, emit: () => {} });
 
+interface Base {
+  session: Session;
+  loader: Loader;
+  chat: Chat;
+}
+
 /** Serves one base model and its adapters. */
 export class Engine {
   readonly #runtime: Runtime;
   readonly #turns = new Turns();
-  #base: { session: Session; loader: Loader } | undefined;
+  #base: Base | undefined;
   #newDevice: DeviceInfo | undefined;
   #memory: MemoryInfo | null = null;
   #merge: number | undefined;
@@ -49,10 +56,20 @@ export class Engine {
       this.#byRows(args, call.signal, (session, rows, adapter) => session.classify(rows, adapter, args.options)),
     tag: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.tag(rows, adapter, args.options)),
     answer: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.answer(rows, adapter, args.options)),
-    score: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.score(rows, adapter, args.options)),
-    choose: (args, call) => this.#byRows(args, call.signal, (session, rows, adapter) => session.choose(rows, adapter, args.options)),
+    score: async (args, call) => {
+      const inputs = await this.#current().chat.continuations(args.inputs);
+      return this.#byRows({ ...args, inputs }, call.signal, (session, rows, adapter) => session.score(rows, adapter, args.options));
+    },
+    choose: async (args, call) => {
+      const inputs = await this.#current().chat.rankings(args.inputs);
+      return this.#byRows({ ...args, inputs }, call.signal, (session, rows, adapter) => session.choose(rows, adapter, args.options));
+    },
     embed: (args, call) => this.#embed(args, call.signal),
-    evaluate: ({ inputs, adapter, options }) => this.#onDevice((session) => session.evaluate(inputs, adapter, options)),
+    evaluate: async ({ inputs, adapter, options }) => {
+      const examples = await this.#current().chat.examples(inputs);
+      return this.#onDevice((session) => session.evaluate(examples, adapter, options));
+    },
+    applyChatTemplate: async ({ messages, addGenerationPrompt }) => this.#current().chat.text(messages, addGenerationPrompt),
     beginMerge: ({ name, token }) => this.#use((session) => this.#beginMerge(session, name, token)),
     nextMerged: ({ token }) => this.#use((session) => this.#nextMerged(session, token)),
     plan: ({ batchSize, length, adapter }) => this.#use((session) => session.planText(batchSize, length, adapter)),
@@ -80,8 +97,8 @@ export class Engine {
   async #load(args: LoadArgs, call: Call<ProgressEvent>): Promise<void> {
     if (this.#base) throw new Ia3Error("busy", "this worker serves a model already: give every model a worker of its own");
     const loader = new Loader(args, this.#runtime);
-    const { session, device } = await loader.load(call);
-    this.#base = { session, loader };
+    const { session, device, chat } = await loader.load(call);
+    this.#base = { session, loader, chat: new Chat(chat) };
     this.#newDevice = device;
     const { name } = args.source;
     if (args.warmUp && device.device === "webgpu") {
@@ -121,7 +138,7 @@ export class Engine {
     this.#newDevice = await loader.reload(session, call);
   }
 
-  #current(): { session: Session; loader: Loader } {
+  #current(): Base {
     if (!this.#base) throw new Ia3Error("disposed", "the model was disposed: load it again");
     return this.#base;
   }
@@ -130,7 +147,13 @@ export class Engine {
     const end = (reason: "completed" | "aborted" | "failed") => this.#onDevice((session) => session.endTraining(reason));
     const ended = await runTraining(
       {
-        begin: () => this.#onDevice((session) => begin(session, name, examples, options)),
+        begin: async () => {
+          const { chat } = this.#current();
+          const { validation, ...given } = options;
+          const rendered = await chat.examples(examples);
+          const told: SessionTrainOptions = { ...given, ...(validation && { validation: await chat.examples(validation) }) };
+          return this.#onDevice((session) => begin(session, name, rendered, told));
+        },
         step: () => this.#use((session) => session.trainStep()),
         recover: () => this.#use(() => this.#reopen({ signal: call.signal, emit: () => {} })),
         end,

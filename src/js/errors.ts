@@ -34,6 +34,8 @@ export const ERROR_CODES = [
   "no-head",
   "busy",
   "not-ready",
+  "no-chat-template",
+  "chat-template-failed",
   "internal",
 ] as const;
 

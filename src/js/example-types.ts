@@ -44,6 +44,30 @@ export interface PlainExample {
   text: string;
 }
 
+/** One turn of a conversation. These and further fields go to the chat template as they are. */
+export interface ChatMessage {
+  /** `system`, `user`, `assistant`, or another that the model's template knows. */
+  role: string;
+  /** `null` where the turn has none, but for instance calls of tools. */
+  content: string | null;
+  name?: string;
+  tool_calls?: readonly unknown[];
+  tool_call_id?: string;
+  /** What a thinking model thought; `thinking` and `reasoning` are other names for it, as in transformers. */
+  reasoning_content?: string;
+}
+
+/**
+ * A conversation, for `text-generation`: the loss is that of the assistant's turns. The model's chat template writes it, special tokens
+ * included. A conversation of more than `maxLength` tokens loses tokens from its start.
+ */
+export interface ChatExample {
+  messages: readonly ChatMessage[];
+}
+
+/** What a language model goes on from: a text, or for `text-generation` a conversation in which it is the assistant's turn. */
+export type Prompt = string | readonly ChatMessage[];
+
 /** What a text becomes, for `text2text-generation`. */
 export interface RewrittenExample {
   input: string;
@@ -52,7 +76,7 @@ export interface RewrittenExample {
 
 /** An input, the choices that might answer it and the one that does, for language models: trained with `objective: "t-few"`. */
 export interface RankedExample {
-  input: string;
+  input: Prompt;
   /** Two at least. Tokenised by themselves: where a space belongs between input and choice, the choice begins with it. */
   choices: readonly string[];
   /** One of the choices. */
@@ -75,18 +99,27 @@ export interface PromptedExample extends TextInput {
 }
 
 /** An input and the choices that might answer it, or a text in a template whose labels are chosen from: for `choose`. */
-export type Ranking = { input: string; choices: readonly string[] } | (TextInput & { template: PromptTemplate });
+export type Ranking = { input: Prompt; choices: readonly string[] } | (TextInput & { template: PromptTemplate });
 
 /** A text and what might follow it (or, of an encoder-decoder model, what it might become), for `score`. */
 export interface Continuation {
-  /** May be empty. */
-  prompt: string;
+  /** May be an empty text. */
+  prompt: Prompt;
   /** Tokenised by itself, as a completion is. */
   continuation: string;
 }
 
 /** An example of the model's task. */
-export type AnyExample = Example | TaggedExample | AnsweredExample | CompletedExample | PlainExample | RewrittenExample | RankedExample | PromptedExample;
+export type AnyExample =
+  | Example
+  | TaggedExample
+  | AnsweredExample
+  | CompletedExample
+  | PlainExample
+  | ChatExample
+  | RewrittenExample
+  | RankedExample
+  | PromptedExample;
 
 /** What `classify` and `embed` accept: one text, or a list of texts and pairs. */
 export type Inputs = string | TextInput | readonly (string | TextInput)[];

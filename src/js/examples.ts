@@ -2,9 +2,11 @@
 
 import { bad, isRecord, printable } from "./check.js";
 import { given, question, stringList, template, textInput, wrongField } from "./inputs.js";
+import { conversation } from "./messages.js";
 import type {
   AnsweredExample,
   AnyExample,
+  ChatExample,
   CompletedExample,
   Example,
   PlainExample,
@@ -20,7 +22,7 @@ const SHAPES: Record<Task, string> = {
   "feature-extraction": "{text, label}",
   "token-classification": "{words, labels}",
   "question-answering": "{question, context, answer}",
-  "text-generation": "{prompt, completion}, {text}, {input, choices, answer} or {text, label, templates}",
+  "text-generation": "{prompt, completion}, {text}, {messages}, {input, choices, answer} or {text, label, templates}",
   "text2text-generation": "{input, output}, {input, choices, answer} or {text, label, templates}",
 };
 
@@ -62,20 +64,28 @@ function answered(where: string, example: unknown, index: number): AnsweredExamp
   return { ...asked, answer, answerStart: answerStart as number };
 }
 
-function completed(where: string, example: unknown, index: number): CompletedExample | PlainExample | RankedExample | PromptedExample {
+function completed(where: string, example: unknown, index: number): CompletedExample | PlainExample | ChatExample | RankedExample | PromptedExample {
   if (!isRecord(example)) throw bad(where, `input ${index} must be ${SHAPES["text-generation"]}, and is ${printable(example)}`, { index });
-  const choosing = chosen(where, example, index);
+  const choosing = chosen(where, "text-generation", example, index);
   if (choosing) return choosing;
-  const { prompt, completion, text } = example;
+  const { prompt, completion, text, messages } = example;
+  if (messages !== undefined) return { messages: chat(where, messages, index) };
   if (typeof text === "string" && prompt === undefined && completion === undefined) return { text };
   if (typeof prompt !== "string") throw wrongField(where, index, "prompt", prompt);
   if (typeof completion !== "string") throw wrongField(where, index, "completion", completion);
   return { prompt, completion };
 }
 
+/** A conversation in which there is something to learn. */
+function chat(where: string, messages: unknown, index: number): ChatExample["messages"] {
+  const found = conversation(where, `messages of input ${index}`, messages, { index, field: "messages" });
+  if (found.some(({ role }) => role === "assistant")) return found;
+  throw bad(where, `messages of input ${index} have no turn with role "assistant", so there is nothing to learn`, { index, field: "messages" });
+}
+
 function rewritten(where: string, example: unknown, index: number): RewrittenExample | RankedExample | PromptedExample {
   if (!isRecord(example)) throw bad(where, `input ${index} must be ${SHAPES["text2text-generation"]}, and is ${printable(example)}`, { index });
-  const choosing = chosen(where, example, index);
+  const choosing = chosen(where, "text2text-generation", example, index);
   if (choosing) return choosing;
   const { input, output } = example;
   if (typeof input !== "string") throw wrongField(where, index, "input", input);
@@ -84,7 +94,7 @@ function rewritten(where: string, example: unknown, index: number): RewrittenExa
 }
 
 /** An example whose choices are ranked, if it is one. */
-function chosen(where: string, example: Record<string, unknown>, index: number): RankedExample | PromptedExample | undefined {
+function chosen(where: string, task: Task, example: Record<string, unknown>, index: number): RankedExample | PromptedExample | undefined {
   const { templates, choices, answer } = example;
   if (templates !== undefined) {
     if (!Array.isArray(templates)) throw bad(where, `templates of input ${index} must be a list, and is ${printable(templates)}`, { index, field: "templates" });
@@ -92,5 +102,5 @@ function chosen(where: string, example: Record<string, unknown>, index: number):
   }
   if (choices === undefined) return undefined;
   if (typeof answer !== "string") throw wrongField(where, index, "answer", answer);
-  return { ...given(where, example, index), answer };
+  return { ...given(where, task, example, index), answer };
 }

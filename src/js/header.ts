@@ -2,7 +2,7 @@
 
 import { Ia3Error } from "./errors.js";
 import { announcedLength, chunksOf, isAbsent, join, request, type Fetch } from "./http.js";
-import { INDEX, type EstimateArgs, type ResolvedSource } from "./protocol.js";
+import { CHATS, INDEX, type EstimateArgs, type ResolvedSource } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
 import { LONGEST_INDEX, indexTooLong, shardsOf } from "./shards.js";
 import { placeOf } from "./source.js";
@@ -26,16 +26,18 @@ export async function measure(
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<{ downloadBytes: number; memoryBytes: number }> {
-  const [glue, config, tokenizerBytes, weights] = await Promise.all([
+  const forChat = options.task === CHATS ? ["tokenizer_config.json", "chat_template.jinja"] : [];
+  const [glue, config, tokenizerBytes, weights, ...chatBytes] = await Promise.all([
     runtime.glue(),
     small(placeOf(source, "config.json"), runtime.fetch, signal),
     size(placeOf(source, "tokenizer.json"), runtime.fetch, signal),
     headers(source, runtime.fetch, signal),
+    ...forChat.map((file) => sizeIfAny(source, file, runtime.fetch, signal)),
   ]);
   const starts = weights.files.map(({ bytes }) => bytes);
   const { weightBytes, memoryBytes } = glue.estimate(new TextDecoder().decode(config), starts, options);
   const sizes = weights.files.reduce<number | undefined>((sum, { size }) => (size === undefined || sum === undefined ? undefined : sum + size), 0);
-  const total = config.length + tokenizerBytes + weights.indexBytes + (sizes ?? (weights.totalBytes || weightBytes));
+  const total = chatBytes.reduce((sum, bytes) => sum + bytes, config.length) + tokenizerBytes + weights.indexBytes + (sizes ?? (weights.totalBytes || weightBytes));
   return { downloadBytes: typeof source.folder === "string" ? total : 0, memoryBytes };
 }
 
@@ -114,4 +116,14 @@ async function size(place: string | Blob, fetch: Fetch, signal: AbortSignal): Pr
   const response = await request(fetch, place, { signal });
   await response.body?.cancel();
   return announcedLength(response) ?? 0;
+}
+
+/** The size of a file that a model may lack. */
+async function sizeIfAny(source: ResolvedSource, file: string, fetch: Fetch, signal: AbortSignal): Promise<number> {
+  // At hand it costs no download, whether it is there or not.
+  if (typeof source.folder !== "string") return 0;
+  return size(source.folder + file, fetch, signal).catch((error: unknown) => {
+    if (isAbsent(error)) return 0;
+    throw error;
+  });
 }

@@ -15,10 +15,12 @@ import type {
   Evaluation,
   AnyExample,
   Answer,
+  ChatExample,
   MemoryInfo,
   Objective,
   Pooling,
   Question,
+  RankedExample,
   Ranking,
   Scored,
   StepEvent,
@@ -52,6 +54,26 @@ export interface PassOptions {
   maxLength?: number;
 }
 
+/** A text, or a conversation as its chat template wrote it. */
+export type Prompt = string | { rendered: string };
+
+/** A conversation as its chat template wrote it, and which parts of it are learned. */
+export interface RenderedExample {
+  pieces: { text: string; learned: boolean }[];
+}
+
+/** An example without messages. */
+export type SessionExample = Exclude<AnyExample, ChatExample | RankedExample> | RenderedExample | (Omit<RankedExample, "input"> & { input: Prompt });
+
+/** A continuation without messages. */
+export type SessionContinuation = Omit<Continuation, "prompt"> & { prompt: Prompt };
+
+/** A ranking without messages. */
+export type SessionRanking = Exclude<Ranking, { input: unknown }> | { input: Prompt; choices: readonly string[] };
+
+/** The options of training with examples without messages. */
+export type SessionTrainOptions = Omit<TrainOptions, "signal" | "validation"> & { validation?: SessionExample[] };
+
 /** A base model with its adapters on a device. At most one call at a time: its methods borrow it exclusively. */
 export class Session {
   constructor(
@@ -76,19 +98,19 @@ export class Session {
   trainableParameters(name: string): TrainableParameters;
   classify(inputs: TextInput[], adapter: AdapterSelection, options: PassOptions): Promise<Classification[]>;
   tag(texts: string[][], adapter: AdapterSelection, options: PassOptions): Promise<Tagging[]>;
-  choose(rows: Ranking[], adapter: AdapterSelection, options: PassOptions & { lengthNorm?: number }): Promise<Choice[]>;
+  choose(rows: SessionRanking[], adapter: AdapterSelection, options: PassOptions & { lengthNorm?: number }): Promise<Choice[]>;
   answer(questions: Question[], adapter: AdapterSelection, options: PassOptions): Promise<Answer[]>;
-  score(rows: Continuation[], adapter: AdapterSelection, options: PassOptions): Promise<Scored[]>;
+  score(rows: SessionContinuation[], adapter: AdapterSelection, options: PassOptions): Promise<Scored[]>;
   embed(
     inputs: TextInput[],
     adapter: AdapterSelection,
     options: PassOptions,
   ): Promise<{ embeddings: Float32Array; hidden: number; truncated: boolean[] }>;
-  evaluate(examples: AnyExample[], adapter: AdapterSelection, options: PassOptions): Promise<Evaluation>;
+  evaluate(examples: SessionExample[], adapter: AdapterSelection, options: PassOptions): Promise<Evaluation>;
   beginTraining(
     name: string,
-    examples: AnyExample[],
-    options: Omit<TrainOptions, "signal">,
+    examples: SessionExample[],
+    options: SessionTrainOptions,
   ): Promise<{ totalSteps: number; objective: Objective }>;
   trainStep(): Promise<(StepEvent | EvalEvent | EndEvent)[]>;
   endTraining(reason: "completed" | "aborted" | "failed"): Promise<TrainResult>;

@@ -2,7 +2,8 @@
 
 import { bad, isRecord, printable } from "./check.js";
 import { Ia3Error } from "./errors.js";
-import type { Continuation, Inputs, PromptTemplate, Question, Ranking, TextInput } from "./types.js";
+import { prompt } from "./messages.js";
+import type { Continuation, Inputs, Prompt, PromptTemplate, Question, Ranking, Task, TextInput } from "./types.js";
 
 /** Texts and pairs as a list of objects with nothing else in them. */
 export function textInputs(where: string, inputs: Inputs): TextInput[] {
@@ -23,20 +24,18 @@ export function questionList(where: string, questions: Question | readonly Quest
 }
 
 /** Inputs with choices, and texts in templates. */
-export function rankingList(where: string, rows: Ranking | readonly Ranking[]): Ranking[] {
+export function rankingList(where: string, task: Task, rows: Ranking | readonly Ranking[]): Ranking[] {
   const items = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
   return items.map((item, index) => {
     if (!isRecord(item)) throw bad(where, `input ${index} must be {input, choices} or {text, template}, and is ${printable(item)}`, { index });
-    if (item["template"] === undefined) return given(where, item, index);
+    if (item["template"] === undefined) return given(where, task, item, index);
     return { ...textInput(where, item, index), template: template(where, index, item["template"]) };
   });
 }
 
 /** An input with its choices. */
-export function given(where: string, item: Record<string, unknown>, index: number): { input: string; choices: string[] } {
-  const { input } = item;
-  if (typeof input !== "string") throw wrongField(where, index, "input", input);
-  return { input, choices: stringList(where, index, "choices", item["choices"]) };
+export function given(where: string, task: Task, item: Record<string, unknown>, index: number): { input: Prompt; choices: string[] } {
+  return { input: prompt(where, task, index, "input", item["input"]), choices: stringList(where, index, "choices", item["choices"]) };
 }
 
 /** One template. */
@@ -49,14 +48,13 @@ export function template(where: string, index: number, found: unknown): PromptTe
 }
 
 /** Texts and what might follow them. */
-export function continuationList(where: string, rows: Continuation | readonly Continuation[]): Continuation[] {
+export function continuationList(where: string, task: Task, rows: Continuation | readonly Continuation[]): Continuation[] {
   const items = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
   return items.map((item, index) => {
     if (!isRecord(item)) throw bad(where, `input ${index} must be {prompt, continuation}, and is ${printable(item)}`, { index });
-    const { prompt, continuation } = item;
-    if (typeof prompt !== "string") throw wrongField(where, index, "prompt", prompt);
+    const { continuation } = item;
     if (typeof continuation !== "string") throw wrongField(where, index, "continuation", continuation);
-    return { prompt, continuation };
+    return { prompt: prompt(where, task, index, "prompt", item["prompt"]), continuation };
   });
 }
 

@@ -1,9 +1,11 @@
 // Brings a base model's files into a session: when it is loaded, and again when its device was lost.
 
 import { FileCache } from "./cache.js";
+import { chatSource, noTemplate, LONGEST_CHAT_FILE, type ChatSource } from "./chat-source.js";
 import { Downloads } from "./downloads.js";
+import type { Ia3Error } from "./errors.js";
 import type { Session } from "./ia3_web.js";
-import { MODEL_FILES, type Call, type LoadArgs } from "./protocol.js";
+import { CHATS, MODEL_FILES, type Call, type LoadArgs } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
 import type { DeviceInfo, ProgressEvent } from "./types.js";
 
@@ -11,6 +13,8 @@ import type { DeviceInfo, ProgressEvent } from "./types.js";
 export interface Loaded {
   session: Session;
   device: DeviceInfo;
+  /** How the model chats, or why it does not. */
+  chat: ChatSource | Ia3Error;
 }
 
 /** The loader of one base model. */
@@ -27,16 +31,17 @@ export class Loader {
   load(call: Call<ProgressEvent>): Promise<Loaded> {
     return this.#attempt(call, async (downloads) => {
       const files = await downloads.openAll(MODEL_FILES);
-      const [glue, config, tokenizer] = await Promise.all([
+      const [glue, config, tokenizer, chat] = await Promise.all([
         this.#runtime.glue(),
         downloads.bytes(files["config.json"]),
         downloads.bytes(files["tokenizer.json"]),
+        this.#chat(downloads),
       ]);
       const session = new glue.Session(config, tokenizer, this.#sessionOptions());
       try {
         const device = await session.openDevice(this.#args.device);
         await downloads.feed(session, files["model.safetensors"]);
-        return { session, device };
+        return { session, device, chat };
       } catch (error) {
         release(session);
         throw error;
@@ -52,6 +57,13 @@ export class Loader {
       await downloads.feed(session, weights);
       return device;
     });
+  }
+
+  async #chat(downloads: Downloads): Promise<ChatSource | Ia3Error> {
+    const { task, chatTemplate } = this.#args;
+    if (task !== CHATS) return noTemplate(`the task is ${task}, and only ${CHATS} knows messages`);
+    const files = { read: (file: string) => downloads.optional(file, LONGEST_CHAT_FILE), drop: (file: string) => downloads.drop(file) };
+    return chatSource(files, chatTemplate);
   }
 
   #sessionOptions() {

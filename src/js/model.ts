@@ -11,9 +11,10 @@ import { exampleList } from "./examples.js";
 import { Host } from "./host.js";
 import { continuationList, questionList, rankingList, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
+import { conversation } from "./messages.js";
 import { Mirror } from "./mirror.js";
-import { ADAPTER, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
-import type { AdapterRecord, LoadArgs, Protocol } from "./protocol.js";
+import { ADAPTER, CHAT, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
+import { CHATS, type AdapterRecord, type LoadArgs, type Protocol } from "./protocol.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
 import { TrainingRun, type Work } from "./training-run.js";
@@ -24,6 +25,8 @@ import type {
   AdapterFiles,
   AdapterOptions,
   AdapterSource,
+  ChatMessage,
+  ChatTemplateOptions,
   Choice,
   ChooseOptions,
   Classification,
@@ -85,7 +88,7 @@ export class Model {
   }
 
   /**
-   * Loads a base model: fetches its three files (or finds them in the cache) and puts the weights on a device.
+   * Loads a base model: fetches its files (or finds them in the cache) and puts the weights on a device.
    *
    * @param source a Hub id, the URL of a folder, or files
    */
@@ -205,12 +208,22 @@ export class Model {
 
   /** The most probable choice for each input by its length-normalised score, for `text-generation` and `text2text-generation`. */
   async choose(rows: Ranking | readonly Ranking[], options?: ChooseOptions): Promise<Choice[]> {
-    return this.#pass("choose", rankingList("choose", rows), options);
+    return this.#pass("choose", rankingList("choose", this.task, rows), options);
   }
 
   /** How probable each continuation is, token by token, for `text-generation` and `text2text-generation`. */
   async score(rows: Continuation | readonly Continuation[], options?: RunOptions): Promise<Scored[]> {
-    return this.#pass("score", continuationList("score", rows), options);
+    return this.#pass("score", continuationList("score", this.task, rows), options);
+  }
+
+  /**
+   * A conversation as the model's chat template writes it, special tokens included, for `text-generation`: what transformers'
+   * `apply_chat_template` makes of it. `train`, `evaluate`, `score` and `choose` take the messages themselves.
+   */
+  async applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Promise<string> {
+    const { addGenerationPrompt = false } = checked("applyChatTemplate", options, CHAT);
+    if (this.task !== CHATS) throw bad("applyChatTemplate", `the model was loaded for ${this.task}: load it with the task ${CHATS}`, {});
+    return this.#host.ask("applyChatTemplate", { messages: conversation("applyChatTemplate", "messages", messages, {}), addGenerationPrompt });
   }
 
   /** One vector for each text: with `pooling: "mean"` of length 1. */
@@ -303,16 +316,19 @@ export class Model {
 export interface Model extends Disposable, AsyncDisposable {}
 
 function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
-  const { labels = [], pooling = "mean", device = "auto", cache = true, sha256 = {}, seed = 0, warmUp = {} } = given;
+  const { labels = [], pooling = "mean", device = "auto", cache = true, sha256 = {}, seed = 0, warmUp = {}, chatTemplate = null } = given;
   const resolved = modelSource(source, given);
+  const task = given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction");
+  if (chatTemplate !== null && task !== CHATS) throw bad("fromPretrained", `option chatTemplate is for the task ${CHATS}, and this is ${task}`, { option: "chatTemplate" });
   return {
     source: { ...resolved, modelId: given.modelId ?? resolved.modelId },
-    task: given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction"),
+    task,
     labels: [...labels],
     pooling,
     device,
     cache,
     sha256,
+    chatTemplate,
     seed,
     warmUp: warmUp === false ? null : { ...WARM_UP, ...warmUp },
   };

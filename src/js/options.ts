@@ -22,6 +22,7 @@ import {
 } from "./check.js";
 import type {
   AdapterOptions,
+  ChatTemplateOptions,
   ChooseOptions,
   CombineOptions,
   EngineOptions,
@@ -56,6 +57,7 @@ export const LOAD = {
   cache: flag,
   modelId: text,
   sha256: stringMap,
+  chatTemplate: text,
   seed: count,
   warmUp: either(oneOf(false), object({ batchSize: positive, maxLength: positive })),
   onProgress: callback,
@@ -63,6 +65,9 @@ export const LOAD = {
 
 /** Of `Model.estimate`. */
 export const ESTIMATE = { ...source, ...engine, ...head, batchSize: positive, maxLength: positive } satisfies Checks<EstimateOptions>;
+
+/** Of `model.applyChatTemplate`. */
+export const CHAT = { addGenerationPrompt: flag } satisfies Checks<ChatTemplateOptions>;
 
 /** Of `model.addAdapter`. */
 export const ADAPTER = {

@@ -4,6 +4,7 @@ import type { AdapterSelection, PassOptions } from "./ia3_web.js";
 import type {
   AdapterFiles,
   AdapterOptions,
+  ChatMessage,
   Choice,
   Classification,
   CombineOptions,
@@ -35,6 +36,9 @@ export const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"
 /** What stands in the place of `model.safetensors` where the weights are cut into several files. */
 export const INDEX = "model.safetensors.index.json";
 
+/** The task that knows conversations, for which alone the files that say how a model chats are fetched. */
+export const CHATS: Task = "text-generation";
+
 /** One of the files of a base model. */
 export type ModelFile = (typeof MODEL_FILES)[number];
 
@@ -58,6 +62,8 @@ export interface LoadArgs {
   device: "auto" | Device;
   cache: boolean;
   sha256: Readonly<Record<string, string>>;
+  /** For `text-generation`: in place of the model's own. */
+  chatTemplate: string | null;
   seed: number;
   warmUp: { batchSize: number; maxLength: number } | null;
 }
@@ -113,6 +119,7 @@ export interface Protocol {
   choose: Verb<Pass<Ranking, PassOptions & { lengthNorm?: number }>, Choice[]>;
   embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
   evaluate: Verb<Pass<AnyExample>, Evaluation>;
+  applyChatTemplate: Verb<{ messages: ChatMessage[]; addGenerationPrompt: boolean }, string>;
   beginMerge: Verb<{ name: string; token: number }, { totalBytes: number }>;
   nextMerged: Verb<{ token: number }, Uint8Array | undefined>;
   plan: Verb<{ batchSize: number; length: number; adapter: string | null }, string>;

@@ -44,7 +44,7 @@ export function modelSource(source: ModelSource, options: HubOptions): ResolvedS
     const { url, modelId, revision } = remoteFolder(source, options);
     return { name: modelId ?? url, modelId, revision, folder: url };
   }
-  const local = Object.entries(localFolder(byPath(source))).filter(([file]) => /^[^/]+\.(json|safetensors)$/.test(file));
+  const local = Object.entries(localFolder(byPath(source))).filter(([file]) => /^[^/]+\.(json|jinja|safetensors)$/.test(file));
   // Bytes become a Blob, so that handing them to a worker (again, after a crash) copies a handle and not the weights.
   const folder = Object.fromEntries(local.map(([file, contents]) => [file, asBlob(contents)]));
   return { name: "files", modelId: null, revision: null, folder };

@@ -36,7 +36,8 @@ export type LocalFiles = FileList | readonly File[] | FileMap;
 /**
  * Where a base model comes from: a Hub id (`"sentence-transformers/all-MiniLM-L6-v2"`), the URL of a folder (it starts with
  * `http://`, `https://`, `/`, `./` or `../`), or files: `config.json`, `tokenizer.json` and `model.safetensors`,
- * or in its place `model.safetensors.index.json` and the shards that it names.
+ * or in its place `model.safetensors.index.json` and the shards that it names. Where there are, `tokenizer_config.json`,
+ * `chat_template.jinja`, `special_tokens_map.json` and `chat_template.json` say how the model chats.
  */
 export type ModelSource = string | LocalFiles;
 
@@ -85,6 +86,11 @@ export interface LoadOptions extends SourceOptions, EngineOptions {
   modelId?: string;
   /** Expected SHA-256 by file name, in hex; a file that differs is refused with code `file-hash`. */
   sha256?: Readonly<Record<string, string>>;
+  /**
+   * A Jinja chat template in place of the model's own, for `text-generation`. Default: that of `chat_template.jinja`, `tokenizer_config.json`
+   * or `chat_template.json`; without any, only what has no messages works.
+   */
+  chatTemplate?: string;
   /** Seed of everything random in the model (a fresh `pooler` head). Default 0. */
   seed?: number;
   /**
@@ -112,7 +118,10 @@ export interface EstimateOptions extends SourceOptions, EngineOptions {
 
 /** What `Model.estimate` finds out before any weight is fetched. */
 export interface Estimate {
-  /** Bytes that loading will fetch: configuration, tokenizer and weights. */
+  /**
+   * Bytes that loading will fetch: configuration, tokenizer and weights; for `text-generation` also `tokenizer_config.json` and
+   * `chat_template.jinja`, but not `special_tokens_map.json` and `chat_template.json`, a few kB that only some models need.
+   */
   downloadBytes: number;
   /** Bytes held while training at the given shape: weights, activations, adapter and optimiser state. */
   memoryBytes: number;
@@ -137,6 +146,12 @@ export interface DeviceInfo {
   isFallbackAdapter: boolean;
   /** WebGPU limits by name; empty on the processor. */
   limits: Record<string, number>;
+}
+
+/** Options of `model.applyChatTemplate`. */
+export interface ChatTemplateOptions {
+  /** Whether the text ends where the assistant's turn begins. Default `false`. */
+  addGenerationPrompt?: boolean;
 }
 
 /** Options of `model.addAdapter`; what is left out takes PEFT's value for the model type. */

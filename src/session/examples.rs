@@ -1,5 +1,6 @@
 //! What a session is trained and evaluated with: examples as the caller writes them, and as the model reads them.
 
+use super::chat::{Piece, Prompt, conversation};
 use super::infer::Text;
 use super::template::Template;
 use super::tokenized::Examples;
@@ -38,6 +39,11 @@ pub enum Example {
         /// What follows.
         completion: String,
     },
+    /// Text generation: a conversation as its chat template wrote it; the loss is that of its learned pieces.
+    Conversation {
+        /// All of it, in order.
+        pieces: Vec<Piece>,
+    },
     /// Text-to-text generation: what a text becomes.
     Rewritten {
         /// What the encoder reads.
@@ -48,7 +54,7 @@ pub enum Example {
     /// Language models: an input, the choices that might answer it, and the one that does.
     Ranked {
         /// What is given.
-        input: String,
+        input: Prompt,
         /// What might follow, as a completion does.
         choices: Vec<String>,
         /// One of the choices.
@@ -103,7 +109,6 @@ impl Session {
                 found.ranked.push(forms);
                 continue;
             }
-            let language = |text: &str, goes_on: &str| self.continued(index, text, goes_on, true, max_length);
             let (text, target) = match (self.options.task, example) {
                 (Task::TextClassification | Task::FeatureExtraction, Example::Labelled { text, label }) => {
                     (self.encode_one(index, text, max_length)?, Target::Class(self.label_number(label)?))
@@ -115,15 +120,25 @@ impl Session {
                     self.answered(index, asked, answer, *answer_start, max_length)?
                 }
                 (Task::TextGeneration, Example::Completed { prompt, completion }) => {
-                    found.language.push(language(prompt, completion)?);
+                    found.language.push(self.continued(
+                        index,
+                        &prompt.as_str().into(),
+                        completion,
+                        true,
+                        max_length,
+                    )?);
                     continue;
                 }
                 (Task::TextGeneration, Example::Plain { text }) => {
-                    found.language.push(language("", text)?);
+                    found.language.push(self.continued(index, &"".into(), text, true, max_length)?);
+                    continue;
+                }
+                (Task::TextGeneration, Example::Conversation { pieces }) => {
+                    found.language.push(conversation(&self.tokenizer, index, pieces, max_length)?);
                     continue;
                 }
                 (Task::Text2textGeneration, Example::Rewritten { input, output }) => {
-                    found.language.push(language(input, output)?);
+                    found.language.push(self.continued(index, &input.as_str().into(), output, true, max_length)?);
                     continue;
                 }
                 (task, _) => return Err(bad(index, format!("is not one of the task {}", task.name()))),

@@ -1,5 +1,6 @@
 //! Texts and how they go on: for training a language model, and for asking how probable a continuation is.
 
+use super::chat::Prompt;
 use super::examples::bad;
 use super::infer::{InferOptions, Selection, Text};
 use super::{Session, Task, mismatch};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Continuation {
     /// What is given; may be empty.
-    pub prompt: String,
+    pub prompt: Prompt,
     /// What might follow. It is tokenised by itself: where a space belongs between the two, it begins with it.
     pub continuation: String,
 }
@@ -96,7 +97,7 @@ impl Session {
     pub(super) fn continued(
         &self,
         index: usize,
-        prompt: &str,
+        prompt: &Prompt,
         continuation: &str,
         ended: bool,
         max_length: usize,
@@ -110,7 +111,7 @@ impl Session {
     pub(super) fn prompt(
         &self,
         index: usize,
-        prompt: &str,
+        prompt: &Prompt,
         continuations: &[&str],
         ended: bool,
         max_length: usize,
@@ -129,7 +130,7 @@ impl Session {
         };
         let continuations = continuations.iter().map(tokens).collect::<Result<Vec<_>>>()?;
         if writes {
-            self.rewritten(index, prompt, continuations, max_length)
+            self.rewritten(index, prompt.text(index)?, continuations, max_length)
         } else {
             self.followed(index, prompt, continuations, max_length)
         }
@@ -153,12 +154,17 @@ impl Session {
     }
 
     /// A text and what follows. A text that leaves no room for the longest continuation loses tokens from its start.
-    fn followed(&self, index: usize, text: &str, continuations: Vec<Vec<u32>>, max_length: usize) -> Result<Continued> {
-        let longest = self.model.common().longest;
-        let mut given = self.tokenizer.encode(text, None, longest.saturating_mul(4))?.ids;
+    fn followed(
+        &self,
+        index: usize,
+        prompt: &Prompt,
+        continuations: Vec<Vec<u32>>,
+        max_length: usize,
+    ) -> Result<Continued> {
+        let mut given = self.given(prompt)?;
         let count = continuations.iter().map(Vec::len).max().unwrap_or(0);
         // A first token has nothing before it that could tell it.
-        let room = max_length.checked_sub(count).filter(|room| *room > 0 || text.is_empty());
+        let room = max_length.checked_sub(count).filter(|room| *room > 0 || prompt.is_empty());
         let Some(room) = room else {
             let reason =
                 format!("continues for {count} tokens, and {max_length} with the prompt are kept: raise maxLength");

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod answering;
+mod chat;
 mod examples;
 mod heads;
 mod infer;
@@ -22,6 +23,7 @@ mod tokens;
 mod train;
 
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount, TargetOption};
+pub use chat::{Piece, Prompt, conversation};
 pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};

@@ -1,5 +1,6 @@
 //! Choices ranked by how probable they are for their length: T-Few's examples and its prediction (arXiv 2205.05638, section 3.2).
 
+use super::chat::Prompt;
 use super::examples::{Example, bad};
 use super::infer::{InferOptions, Selection, Text};
 use super::template::Template;
@@ -24,7 +25,7 @@ pub enum Ranking {
     /// An input as it stands.
     Given {
         /// What a decoder goes on from, or an encoder reads.
-        input: String,
+        input: Prompt,
         /// What might follow. Tokenised by itself: where a space belongs before it, it begins with it.
         choices: Vec<String>,
     },
@@ -159,14 +160,14 @@ impl Session {
 
     fn filled(&self, index: usize, template: &Template, text: &Text, max_length: usize) -> Result<Rows> {
         let (labels, choices): (Vec<_>, Vec<_>) = template.choices.clone().into_iter().unzip();
-        self.choices(index, &template.fill(text)?, &choices, &labels, max_length)
+        self.choices(index, &Prompt::Text(template.fill(text)?), &choices, &labels, max_length)
     }
 
     /// Rows in which the choices share the input, each with the token that ends a text. Choices that could not be told apart are refused.
     fn choices(
         &self,
         index: usize,
-        input: &str,
+        input: &Prompt,
         choices: &[String],
         names: &[String],
         max_length: usize,

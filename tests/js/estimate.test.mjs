@@ -18,9 +18,9 @@ function weights(header, size = header + 400_000) {
   return file;
 }
 
-async function measure(t, model, { ranges = true, seen, ...options } = {}) {
+async function measure(t, model, { ranges = true, seen, files = {}, ...options } = {}) {
   const server = await serveFiles(
-    Object.fromEntries(Object.entries({ ...FILES, "model.safetensors": model }).map(([name, bytes]) => [`/m/${name}`, bytes])),
+    Object.fromEntries(Object.entries({ ...FILES, ...files, "model.safetensors": model }).map(([name, bytes]) => [`/m/${name}`, bytes])),
     { ranges },
   );
   t.after(() => server.close());
@@ -48,6 +48,15 @@ test("an estimate fetches the header and not the weights", async (t) => {
   assert.deepEqual(seen, [{
     config: '{"model_type":"bert"}', header: 65536, batchSize: 4, maxLength: 64, task: "text-classification", labels: ["a", "b"], pooling: "mean",
   }]);
+});
+
+test("what says how a model chats is counted for text-generation, where there is something", async (t) => {
+  const files = { "tokenizer_config.json": new Uint8Array(700) };
+  const { found, requests } = await measure(t, weights(1000), { files, task: "text-generation" });
+  assert.equal(found.downloadBytes, small + 401_000 + 700);
+  assert.ok(requests.some(({ path }) => path === "/m/chat_template.jinja"));
+  const other = await measure(t, weights(1000), { files });
+  assert.equal(other.found.downloadBytes, small + 401_000);
 });
 
 test("a long header takes a second request", async (t) => {

@@ -28,7 +28,7 @@ function start(server, { caches, faults = {}, signal = new AbortController().sig
   const events = [];
   const args = {
     source: modelSource("owner/name", { baseUrl: server.url }),
-    task: "feature-extraction", labels: [], pooling: "mean", device: "auto", cache: true, sha256: {}, seed: 0, warmUp: null, ...options,
+    task: "feature-extraction", labels: [], pooling: "mean", device: "auto", cache: true, sha256: {}, chatTemplate: null, seed: 0, warmUp: null, ...options,
   };
   const loader = new Loader(args, fakeRuntime(faults, { caches }));
   return { events, sessions, loader, loaded: loader.load({ signal, emit: (event) => events.push(event) }) };
@@ -208,4 +208,57 @@ test("files of the caller are streamed and never cached", async () => {
   await loaded;
   assert.equal(weightsOf(sessions[0]).length, 300_000);
   assert.equal(caches.entries.size, 0);
+});
+
+const JINJA = Buffer.from("{{ messages[0].content }}");
+const CONFIG = Buffer.from('{"eos_token":"</s>","added_tokens_decoder":{}}');
+const GENERATION = { task: "text-generation" };
+const asked = (server) => server.requests.map(({ path }) => path.slice(FOLDER.length)).filter((file) => !(file in FILES));
+
+test("for text-generation the chat template is fetched, told of and kept; for other tasks it is not asked for", async (t) => {
+  const server = await hub(t, { "chat_template.jinja": JINJA, "tokenizer_config.json": CONFIG });
+  const caches = fakeCaches();
+  await start(server, { caches }).loaded;
+  assert.deepEqual(asked(server), []);
+  const { loaded, events } = start(server, { caches, ...GENERATION });
+  assert.deepEqual((await loaded).chat, { template: JINJA.toString(), tokens: { eos_token: "</s>" } });
+  assert.deepEqual(asked(server).sort(), ["chat_template.jinja", "tokenizer_config.json"]);
+  assert.deepEqual(statuses(events, "chat_template.jinja").filter((status) => status !== "progress"), ["initiate", "download", "done"]);
+  const total = events.filter((event) => event.status === "progress_total").at(-1);
+  assert.deepEqual([total.progress, total.files["chat_template.jinja"].loaded, total.loaded], [100, JINJA.length, total.total]);
+  await server.close();
+  assert.equal((await start(server, { caches, ...GENERATION }).loaded).chat.template, JINJA.toString());
+});
+
+test("that a model has no template is kept too, so that it loads with the server off and asks once", async (t) => {
+  const server = await hub(t);
+  const caches = fakeCaches();
+  assert.equal((await start(server, { caches, ...GENERATION }).loaded).chat.code, "no-chat-template");
+  const before = server.requests.length;
+  await start(server, { caches, ...GENERATION }).loaded;
+  assert.equal(server.requests.length, before);
+  await server.close();
+  assert.equal((await start(server, { caches, ...GENERATION }).loaded).chat.code, "no-chat-template");
+});
+
+test("a template that cannot be reached is no reason not to load", async (t) => {
+  const server = await hub(t, { "chat_template.jinja": (_request, response) => response.writeHead(500).end() });
+  const { chat } = await start(server, GENERATION).loaded;
+  assert.deepEqual([chat.code, chat.details.status], ["file-unreachable", 500]);
+});
+
+test("files for chat are bounded before they are read, and whole", async (t) => {
+  const endless = (_request, response) => response.writeHead(200, { "content-length": 1e9 }).write("x");
+  const { chat } = await start(await hub(t, { "chat_template.jinja": endless }), GENERATION).loaded;
+  assert.deepEqual([chat.code, chat.details], ["chat-template-failed", { file: "chat_template.jinja" }]);
+  const half = await hub(t, { "chat_template.jinja": cutOff(JINJA) });
+  await assert.rejects(start(half, GENERATION).loaded, { code: "file-truncated", details: { file: "chat_template.jinja", expected: 25, actual: 12 } });
+});
+
+test("among files of the caller are those for chat", async () => {
+  const given = { ...FILES, "chat_template.jinja": JINJA, "tokenizer_config.json": CONFIG };
+  const { loaded } = start({ url: "http://unused" }, { source: modelSource(given, {}), ...GENERATION });
+  assert.deepEqual((await loaded).chat, { template: JINJA.toString(), tokens: { eos_token: "</s>" } });
+  const { loaded: without } = start({ url: "http://unused" }, { source: modelSource(FILES, {}), ...GENERATION });
+  assert.equal((await without).chat.code, "no-chat-template");
 });

@@ -397,3 +397,53 @@ test("an adapter starts from another by name or by files, and is restored by its
   await assert.rejects(model.addAdapter("four", { from: "none" }), { code: "unknown-adapter" });
   await assert.rejects(model.addAdapter("four", { from: 1 }), { code: "bad-option" });
 });
+
+const CHAT = [{ role: "user", content: "hi", id: 7 }, { role: "assistant", content: "hello" }];
+const TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+
+test("conversations reach the session as the template writes them", async (t) => {
+  const { model, sessions } = await load(t, { task: "text-generation", labels: [], chatTemplate: TEMPLATE });
+  assert.equal(await model.applyChatTemplate(CHAT), "user:hi;assistant:hello;");
+  assert.equal(await model.applyChatTemplate(CHAT.slice(0, 1), { addGenerationPrompt: true }), "user:hi;assistant:");
+  await model.addAdapter("a");
+  const pieces = [{ text: "user:hi;assistant:", learned: false }, { text: "hello;", learned: true }];
+  await model.train("a", [{ messages: CHAT }, { text: "b" }], { steps: 1, validation: [{ messages: CHAT }] });
+  const [, , examples, options] = sessions[0].calls.find(([name]) => name === "beginTraining");
+  assert.deepEqual([examples, options], [[{ pieces }, { text: "b" }], { steps: 1, validation: [{ pieces }] }]);
+  await model.evaluate([{ messages: CHAT }]);
+  assert.deepEqual(sessions[0].calls.find(([name]) => name === "evaluate")[1], [{ pieces }]);
+  const rendered = { rendered: "user:hi;assistant:" };
+  await model.score({ prompt: CHAT.slice(0, 1), continuation: "hello" });
+  assert.deepEqual(sessions[0].calls.find(([name]) => name === "score")[1], [{ prompt: rendered, continuation: "hello" }]);
+  await model.choose({ input: CHAT.slice(0, 1), choices: ["a", "b"] });
+  assert.deepEqual(sessions[0].calls.find(([name]) => name === "choose")[1], [{ input: rendered, choices: ["a", "b"] }]);
+});
+
+test("a conversation that cannot be written is named, and the model goes on", async (t) => {
+  const template = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ messages | length }}";
+  const { model } = await load(t, { task: "text-generation", labels: [], chatTemplate: template });
+  await model.addAdapter("a");
+  const system = [{ role: "system", content: "a" }, CHAT[1]];
+  const expected = { name: "Ia3Error", code: "chat-template-failed", message: /input 1: System role not supported/, details: { index: 1 } };
+  await assert.rejects(model.evaluate([{ text: "a" }, { messages: system }]), expected);
+  await assert.rejects(model.train("a", [{ text: "a" }, { messages: system }]), expected);
+  await assert.rejects(model.train("a", [{ messages: CHAT }]), { code: "chat-template-failed", details: { index: 0, turn: 1 } });
+  await model.train("a", [{ text: "a" }], { steps: 1 });
+});
+
+test("without a template messages say what to do, and all else works", async (t) => {
+  const { model } = await load(t, { task: "text-generation", labels: [] });
+  await assert.rejects(model.applyChatTemplate(CHAT), { code: "no-chat-template", message: /chatTemplate/ });
+  await assert.rejects(model.score({ prompt: CHAT, continuation: "a" }), { code: "no-chat-template" });
+  await model.score({ prompt: "a", continuation: "b" });
+});
+
+test("chat templates are for text-generation", async (t) => {
+  const { model } = await load(t);
+  await assert.rejects(model.applyChatTemplate(CHAT), { code: "bad-option", message: /text-generation/ });
+  const wrong = Model.fromPretrained(FILES, { chatTemplate: TEMPLATE });
+  await assert.rejects(wrong, { code: "bad-option", details: { option: "chatTemplate" } });
+  const generation = await load(t, { task: "text-generation", labels: [], chatTemplate: TEMPLATE });
+  await assert.rejects(generation.model.applyChatTemplate([]), { code: "bad-option" });
+  await assert.rejects(generation.model.applyChatTemplate([{ role: "user" }]), { code: "bad-option", details: { message: 0, field: "content" } });
+});

@@ -102,6 +102,9 @@ export class FakeSession {
     return this.#slow("choose", [rows, adapter, options], () =>
       rows.map(({ choices, template }) => ({ choice: (choices ?? Object.keys(template.choices))[0], scores: {}, truncated: false })));
   }
+  score(rows, adapter, options) {
+    return this.#slow("score", [rows, adapter, options], () => rows.map(() => ({ tokenLogProbs: [-1], logProb: -1, truncated: false })));
+  }
   embed(inputs, adapter, options) {
     return this.#slow("embed", [inputs, adapter, options], () => ({
       embeddings: Float32Array.from(inputs.flatMap(({ text }) => [text.length, -text.length])),

@@ -71,7 +71,7 @@ fn model_configurations() {
     survive(10_000, 6, make, |len| 16 * len + 8192, |bytes, _| Model::from_json(bytes, TaskType::SeqCls).map(|_| ()));
 }
 
-fn small_tokenizer() -> Value {
+pub fn small_tokenizer() -> Value {
     let token = |id: u32, content: &str| json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true});
     let special = |name: &str, type_id: u32| json!({"SpecialToken": {"id": name, "type_id": type_id}});
     let text = |name: &str, type_id: u32| json!({"Sequence": {"id": name, "type_id": type_id}});

@@ -4,6 +4,7 @@
 
 mod adapters;
 mod base_model;
+mod families;
 mod memory;
 mod mutate;
 #[path = "../adapter/tiny_bert.rs"]

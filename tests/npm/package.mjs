@@ -50,10 +50,19 @@ export function viteApp() {
 /** The contents of a file below tests/fixtures. */
 export const fixture = (name) => readFileSync(fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)));
 
-/** @returns a folder with the files of a tiny model of `family`; the tokenizer is the tiny BERT's, whose vocabulary is as large */
+/** A chat template for the tiny BERT's tokens. */
+const TEMPLATE = "{% for m in messages %}{{ cls_token + ' ' + m.content + ' ' + sep_token + '\\n' }}{% endfor %}";
+
+/**
+ * @returns a folder with the files of a tiny model of `family`; the tokenizer is the tiny BERT's, whose vocabulary is as large, and
+ * knows a chat template
+ */
 export function familyFolder(family) {
   const folder = join(work, family);
   cpSync(fileURLToPath(new URL(`../fixtures/families/${family}`, import.meta.url)), folder, { recursive: true });
   writeFileSync(join(folder, "tokenizer.json"), fixture("tiny-bert/tokenizer.json"));
+  const tokens = { cls_token: "[CLS]", sep_token: "[SEP]", added_tokens_decoder: {} };
+  writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(tokens));
+  writeFileSync(join(folder, "chat_template.jinja"), TEMPLATE);
   return folder;
 }

@@ -7,6 +7,8 @@ import { open, TINY } from "./site.mjs";
 
 const LEARN = { steps: 30, learningRate: 0.1, headLearningRate: 0.1, schedule: "constant" };
 
+const CHAT = [{ role: "user", content: "a dog was" }, { role: "assistant", content: "not good" }];
+
 const TASKS = {
   "token-classification": {
     source: TINY.tasks,
@@ -34,7 +36,7 @@ const TASKS = {
   "text-generation": {
     source: TINY.decoder,
     options: {},
-    examples: [{ prompt: "the cat was", completion: " good" }, { prompt: "a dog", completion: " and the cat" }, { text: "the worst, bad" }],
+    examples: [{ prompt: "the cat was", completion: " good" }, { prompt: "a dog", completion: " and the cat" }, { text: "the worst, bad" }, { messages: CHAT }],
     broken: { prompt: "the cat was", completion: "" },
     ask: ["score", { prompt: "the cat was", continuation: " good" }],
     saved: "CAUSAL_LM",
@@ -94,4 +96,26 @@ const CHECKS = {
 function moreProbable({ base: [before], answers: [{ tokenLogProbs, logProb }] }) {
   assert.ok(Math.abs(tokenLogProbs.reduce((sum, one) => sum + one) - logProb) < 1e-4);
   assert.ok(logProb > before.logProb, `${before.logProb} became ${logProb}`);
+}
+
+for (const worker of [true, false]) {
+  test(`conversations are written, scored and chosen for, ${worker ? "in a worker" : "without a worker"}`, async (t) => {
+    const { page } = await open(t, plainPage(), { file: "plain.html" });
+    const found = await page.evaluate(
+      async ([source, chat, worker]) => {
+        const model = await ia3.Model.fromPretrained(source, { task: "text-generation", baseUrl: "/hub", device: "wasm", worker });
+        const [prompt, continuation] = [chat.slice(0, 1), "not good"];
+        const text = await model.applyChatTemplate(prompt, { addGenerationPrompt: true });
+        const [asChat, asText] = await model.score([{ prompt, continuation }, { prompt: "a dog was", continuation }]);
+        const [chosen] = await model.choose({ input: prompt, choices: ["good", "bad"] });
+        return { text, asChat, asText, chosen, error: await job.caught(ia3, model.evaluate([{ messages: [] }])) };
+      },
+      [TINY.decoder, CHAT, worker],
+    );
+    assert.equal(found.text, "[CLS] a dog was [SEP]\n");
+    // The tokenizer puts the same tokens around a text.
+    assert.deepEqual(found.asChat, found.asText);
+    assert.ok(["good", "bad"].includes(found.chosen.choice));
+    assert.equal(found.error.code, "bad-option");
+  });
 }

@@ -24,14 +24,15 @@ fn completed(prompt: &str, completion: &str) -> Example {
     Example::Completed { prompt: prompt.into(), completion: completion.into() }
 }
 
+const ROWS: [(&str, &str); 3] = [("the cat was", "good"), ("a dog", "and the cat"), ("not", "bad")];
+
 fn continuations() -> Vec<Continuation> {
-    [("the cat was", "good"), ("a dog", "and the cat"), ("not", "bad")]
-        .map(|(prompt, continuation)| Continuation { prompt: prompt.into(), continuation: continuation.into() })
+    ROWS.map(|(prompt, continuation)| Continuation { prompt: prompt.into(), continuation: continuation.into() })
         .to_vec()
 }
 
 fn learned() -> Vec<Example> {
-    continuations().iter().map(|row| completed(&row.prompt, &row.continuation)).collect()
+    ROWS.map(|(prompt, completion)| completed(prompt, completion)).into()
 }
 
 fn scores(session: &mut Session, selection: &Selection, batch_size: usize) -> Vec<f32> {
@@ -135,8 +136,9 @@ fn outputs_become_probable() {
         session.add_adapter("a", Default::default()).unwrap();
         let before = scores(&mut session, &active(&["a"]), 3);
         assert_close(device, &scores(&mut session, &BASE, 1), &before, 1e-4);
-        let rewritten = |row: Continuation| Example::Rewritten { input: row.prompt, output: row.continuation };
-        let examples: Vec<Example> = continuations().into_iter().map(rewritten).collect();
+        let rewritten =
+            |(input, output): (&str, &str)| Example::Rewritten { input: input.into(), output: output.into() };
+        let examples: Vec<Example> = ROWS.map(rewritten).into();
         let told = TrainOptions { learning_rate: Some(0.1), ..steps(30) };
         let (_, result) = train_on(&mut session, "a", &examples, &examples, &told);
         assert!(result.after.unwrap().loss < result.before.unwrap().loss, "{device}");
