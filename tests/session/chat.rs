@@ -8,7 +8,7 @@ use ia3_web::checkpoint::Tokenizer;
 use ia3_web::session::{
     ChooseOptions, Continuation, Example, InferOptions, Piece, Prompt, Ranking, Session, Task, conversation,
 };
-use ia3_web::train::{Target, TrainOptions};
+use ia3_web::train::{Asked, TrainOptions};
 use pollster::block_on;
 use serde_json::Value;
 
@@ -36,11 +36,12 @@ fn conversations_are_tokenised_and_masked_as_in_transformers() {
         for case in cases(&folder, "learned") {
             let texts: Vec<(String, bool)> = serde_json::from_value(case["pieces"].clone()).unwrap();
             let pieces: Vec<Piece> = texts.into_iter().map(|(text, learned)| Piece { text, learned }).collect();
-            let (text, target) = conversation(&tokenizer, 0, &pieces, 9999).unwrap();
-            assert_eq!(text.ids, numbers(&case["input_ids"]), "{folder}");
-            let mask = numbers(&case["mask"]);
-            let next = |at: usize| (mask.get(at + 1) == Some(&1)).then(|| text.ids[at + 1] as usize);
-            assert_eq!(target, Target::Tokens((0..mask.len()).map(next).collect()), "{folder}");
+            let row = conversation(&tokenizer, 0, &pieces, 9999).unwrap().sequence;
+            let (ids, mask) = (numbers(&case["input_ids"]), numbers(&case["mask"]));
+            assert_eq!(row.ids, ids[..ids.len() - 1], "{folder}");
+            let learned = (1..ids.len()).filter(|at| mask[*at] == 1);
+            let asked = learned.map(|at| Asked { place: at - 1, id: ids[at] });
+            assert_eq!(row.asked, [asked.collect::<Vec<_>>()], "{folder}");
         }
     }
 }
@@ -57,13 +58,13 @@ fn rendered_prompts_are_tokenised_as_in_transformers() {
 #[test]
 fn a_token_counts_where_it_overlaps() {
     let tokenizer = Tokenizer::from_bytes(&bytes("chat/tokenizer.json")).unwrap();
-    let compared = |texts: &[(&str, bool)]| match conversation(&tokenizer, 0, &pieces(texts), 99).unwrap().1 {
-        Target::Tokens(tokens) => tokens.iter().map(Option::is_some).collect::<Vec<_>>(),
-        other => panic!("{other:?}"),
+    let told_by = |texts: &[(&str, bool)]| -> Vec<usize> {
+        let row = conversation(&tokenizer, 0, &pieces(texts), 99).unwrap().sequence;
+        row.asked[0].iter().map(|asked| asked.place).collect()
     };
-    assert_eq!(compared(&[("the hel", false), ("lo", true), (" you", false)]), [true, false, false]);
-    assert_eq!(compared(&[("the", false), (" hello", true), (" you", false)]), [true, false, false]);
-    assert_eq!(compared(&[("the", false), (" hello", false), (" you", true)]), [false, true, false]);
+    assert_eq!(told_by(&[("the hel", false), ("lo", true), (" you", false)]), [0]);
+    assert_eq!(told_by(&[("the", false), (" hello", true), (" you", false)]), [0]);
+    assert_eq!(told_by(&[("the", false), (" hello", false), (" you", true)]), [1]);
 }
 
 /// The tiny BERT's tokenizer puts these around a text.
@@ -124,8 +125,8 @@ fn a_conversation_too_long_loses_its_start() {
     let long = pieces(&[("the cat the cat ", false), ("good ", true), ("the the ", false), ("bad bad", true)]);
     let of = |most| conversation(&tokenizer, 7, &long, most);
     let (all, cut) = (of(9).unwrap(), of(5).unwrap());
-    assert!(!all.0.truncated && cut.0.truncated && cut.0.ids == all.0.ids[4..]);
-    assert_eq!((all.1.compared(), cut.1.compared()), (3, 2));
+    assert!(!all.truncated && cut.truncated && cut.sequence.ids == all.sequence.ids[4..]);
+    assert_eq!((all.sequence.asked_for(), cut.sequence.asked_for()), (3, 2));
     let ends_otherwise = pieces(&[("the cat ", false), ("good ", true), ("the the the", false)]);
     let error = conversation(&tokenizer, 7, &ends_otherwise, 3).unwrap_err();
     assert!(
