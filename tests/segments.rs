@@ -72,7 +72,9 @@ impl Bench {
         let batch = LanguageBatch { rows: rows.iter().collect(), weight: 1.0, ..LanguageBatch::default() };
         let (shape, padding) = (batch.shape(), self.model.common().padding);
         let inputs = (shape, batch.inputs(shape, padding));
-        run::forward(&mut self.backend, &self.model, &self.base, &self.adapter, &inputs, Output::TokenLosses)
+        let mut told = run::forward(&mut self.backend, &self.model, &self.base, &self.adapter, &inputs, Output::Tokens);
+        told.truncate(shape.asked);
+        told
     }
 
     /// The mean loss of all tokens asked for, and its gradient.

@@ -243,6 +243,8 @@ export interface Scored {
   tokenLogProbs: number[];
   /** Their sum. */
   logProb: number;
+  /** Whether each token is the most probable one, so that greedy decoding from the prompt writes the continuation. */
+  isGreedy: boolean;
   /** Whether the prompt lost tokens from its start to keep to `maxLength`. */
   truncated: boolean;
 }
@@ -278,11 +280,11 @@ export type Embeddings = Float32Array[] & {
 /** How well a model does on labelled examples. */
 export interface Metrics {
   /**
-   * Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`. For `text-generation` this
-   * and `macroF1` are 0: only the loss says something. Where choices are ranked `accuracy` is how often the answer comes first.
+   * Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`; of texts that
+   * greedy decoding writes exactly for `text-generation` and `text2text-generation`; where choices are ranked, how often the answer comes first.
    */
   accuracy: number;
-  /** Mean over labels of the F1 score, 0 to 1; for `question-answering` mean over answers of the F1 score of their tokens. */
+  /** Mean over labels of the F1 score, 0 to 1; for `question-answering` mean over answers of the F1 score of their tokens; for language models 0. */
   macroF1: number;
   /** Mean cross-entropy in nats. */
   loss: number;

@@ -3,7 +3,7 @@
 use super::layers::Builder;
 use crate::error::Result;
 use crate::graph::{Dtype, Id, Leaf};
-use crate::ops::{Add, Gather, Linear, RankLoss, Rows, RowsGrad, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
+use crate::ops::{Add, Gather, Greedy, Linear, RankLoss, Rows, RowsGrad, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
 
 /// Logits that are in memory at once, at most: those of a small vocabulary come in one part, those of a large one in several.
 const MOST_LOGITS: usize = 1 << 22;
@@ -100,16 +100,18 @@ impl Language {
         b.graph.one(Linear { flipped: true, bias: false, addend: false }, &[dlogits, weight])
     }
 
-    /// The loss of each token asked for, in parts that make `(N)`.
-    pub fn token_losses(&self, b: &mut Builder, states: Id) -> Result<Vec<Id>> {
+    /// The loss of each token asked for, in parts that make `(N)`; then in as many parts whether greedy decoding would write it.
+    pub fn tokens(&self, b: &mut Builder, states: Id) -> Result<Vec<Id>> {
         let states = self.telling(b, states)?;
-        let mut found = Vec::new();
-        for rows in self.parts(b, states) {
-            let x = b.graph.one(rows, &[states])?;
+        let (mut losses, mut hits) = (Vec::new(), Vec::new());
+        for Rows { start, len } in self.parts(b, states) {
+            let x = b.graph.one(Rows { start, len }, &[states])?;
             let logits = self.logits(b, x)?;
-            found.push(self.losses(b, logits, rows.start)?[0]);
+            losses.push(self.losses(b, logits, start)?[0]);
+            let asked = b.batch("asked");
+            hits.push(b.graph.one(Greedy { start }, &[logits, asked])?);
         }
-        Ok(found)
+        Ok([losses, hits].concat())
     }
 
     /// Losses `(n)` of the tokens from `start` on, and the gradient of their sum with respect to the logits.

@@ -67,8 +67,8 @@ pub enum Output {
     Logits,
     /// The task's loss against the labels of the batch, `(1)`.
     CrossEntropy,
-    /// Of a language model the loss of each token that is asked for, in parts that make `(N)`.
-    TokenLosses,
+    /// Of a language model the loss of each token that is asked for, in parts that make `(N)`, then likewise whether it is the most probable.
+    Tokens,
     /// T-Few's loss of ranked choices, `(1)`.
     Rank(RankLoss),
     /// A contrastive loss of the embeddings against `labels`, `(1)`.
@@ -175,11 +175,11 @@ impl Model {
                     self.loss(&mut b, logits)?
                 }
             },
-            Output::TokenLosses => {
+            Output::Tokens => {
                 let language = self.language().expect("only a language model has losses of tokens");
                 let states = self.family.decoded(&mut b, states)?;
-                let losses = language.token_losses(&mut b, states)?;
-                return Ok((b.graph, losses));
+                let tokens = language.tokens(&mut b, states)?;
+                return Ok((b.graph, tokens));
             }
             Output::Rank(op) => {
                 let language = self.language().expect("only a language model ranks choices");

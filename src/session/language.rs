@@ -26,8 +26,19 @@ pub struct Scored {
     pub token_log_probs: Vec<f32>,
     /// Their sum.
     pub log_prob: f32,
+    /// Is each token the most probable one: what greedy decoding from the prompt writes?
+    pub is_greedy: bool,
     /// Did the prompt lose tokens: from its start, or where an encoder reads it from its end?
     pub truncated: bool,
+}
+
+/// What a language model says of one token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// Its cross-entropy, in nats.
+    pub(super) loss: f32,
+    /// Is no token more probable?
+    pub(super) greedy: bool,
 }
 
 impl Session {
@@ -46,33 +57,45 @@ impl Session {
             self.continued(index, prompt, continuation, false, length)
         };
         let rows = rows.iter().enumerate().map(continued).collect::<Result<Vec<_>>>()?;
-        let losses = self.token_losses(&rows.iter().collect::<Vec<_>>(), selection, options).await?;
-        let scored = |(losses, row): (Vec<f32>, &LanguageRow)| {
-            let token_log_probs: Vec<f32> = losses.into_iter().map(|loss| -loss).collect();
-            Scored { log_prob: token_log_probs.iter().sum(), token_log_probs, truncated: row.truncated }
+        let told = self.tokens(&rows.iter().collect::<Vec<_>>(), selection, options).await?;
+        let scored = |(tokens, row): (Vec<Told>, &LanguageRow)| {
+            let token_log_probs: Vec<f32> = tokens.iter().map(|token| -token.loss).collect();
+            let is_greedy = tokens.iter().all(|token| token.greedy);
+            Scored { log_prob: token_log_probs.iter().sum(), token_log_probs, is_greedy, truncated: row.truncated }
         };
-        Ok(losses.into_iter().zip(&rows).map(scored).collect())
+        Ok(told.into_iter().zip(&rows).map(scored).collect())
     }
 
-    /// The mean loss of all tokens that are asked for.
+    /// The mean loss of all tokens that are asked for, and the share of the texts that greedy decoding writes exactly.
     pub(super) async fn language_metrics(
         &mut self,
         rows: &[LanguageRow],
         selection: &Selection,
         options: InferOptions,
     ) -> Result<Metrics> {
-        let losses = self.token_losses(&rows.iter().collect::<Vec<_>>(), selection, options).await?.concat();
-        let loss = losses.iter().copied().map(f64::from).sum::<f64>() / losses.len().max(1) as f64;
-        Ok(Metrics { accuracy: 0.0, macro_f1: 0.0, loss, confusion: Vec::new() })
+        let told = self.tokens(&rows.iter().collect::<Vec<_>>(), selection, options).await?;
+        let (mut texts, mut exact, mut tokens, mut loss) = (0, 0, 0, 0.0);
+        for (row, told) in rows.iter().zip(told) {
+            let mut told = told.into_iter();
+            for text in &row.sequence.asked {
+                let own: Vec<Told> = told.by_ref().take(text.len()).collect();
+                texts += 1;
+                exact += usize::from(own.iter().all(|token| token.greedy));
+                tokens += own.len();
+                loss += own.iter().map(|token| f64::from(token.loss)).sum::<f64>();
+            }
+        }
+        let accuracy = exact as f64 / texts.max(1) as f64;
+        Ok(Metrics { accuracy, macro_f1: 0.0, loss: loss / tokens.max(1) as f64, confusion: Vec::new() })
     }
 
-    /// Losses of the tokens asked for in each row. Rows of similar length run together.
-    pub(super) async fn token_losses(
+    /// What is told of the tokens asked for in each row. Rows of similar length run together.
+    pub(super) async fn tokens(
         &mut self,
         rows: &[&LanguageRow],
         selection: &Selection,
         options: InferOptions,
-    ) -> Result<Vec<Vec<f32>>> {
+    ) -> Result<Vec<Vec<Told>>> {
         let table = self.answering(selection, rows.len(), false, options)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|at| (rows[*at].input.as_ref().map(Vec::len), rows[*at].sequence.ids.len()));
@@ -84,8 +107,9 @@ impl Session {
             let Common { longest, padding, .. } = *self.model.common();
             let kind = self.backend.as_ref().expect("a loaded session has a device").kind();
             let shape = padded(BatchShape { batch: chunk.len().next_power_of_two(), ..batch.shape() }, longest, kind);
-            let found = self.run_program(&table, shape, Output::TokenLosses, &batch.inputs(shape, padding)).await?;
-            let mut found = found.into_iter();
+            let found = self.run_program(&table, shape, Output::Tokens, &batch.inputs(shape, padding)).await?;
+            let (losses, hits) = found.split_at(shape.asked);
+            let mut found = losses.iter().zip(hits).map(|(loss, hit)| Told { loss: *loss, greedy: *hit > 0.0 });
             for at in chunk {
                 results[*at] = found.by_ref().take(rows[*at].sequence.asked_for()).collect();
             }

@@ -123,11 +123,11 @@ impl Session {
             Selection::Rows(_) | Selection::Active(_) => selection.clone(),
         };
         let rows: Vec<&LanguageRow> = examples.iter().copied().flatten().collect();
-        let mut losses = self.token_losses(&rows, &selection, options).await?.into_iter();
+        let mut told = self.tokens(&rows, &selection, options).await?.into_iter();
         let mut scores = |row: &LanguageRow| {
-            let mut losses = losses.next().expect("every row has its losses").into_iter();
+            let mut tokens = told.next().expect("every row has its tokens").into_iter();
             let score = |choice: &Vec<Asked>| {
-                let sum = losses.by_ref().take(choice.len()).sum::<f32>();
+                let sum = tokens.by_ref().take(choice.len()).map(|token| token.loss).sum::<f32>();
                 -sum / (choice.len() as f32).powf(length_norm)
             };
             row.sequence.asked.iter().map(score).collect::<Vec<_>>()

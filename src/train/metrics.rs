@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
-    /// Share of right answers; of spans that are exactly right.
+    /// Share of right answers; of spans that are exactly right; of texts that greedy decoding writes.
     pub accuracy: f64,
     /// Mean over the labels of the F1 score; a label that is neither given nor predicted counts 0, as in scikit-learn.
     /// Of spans, the mean of the F1 score of their tokens.

@@ -103,7 +103,7 @@ export class FakeSession {
       rows.map(({ choices, template }) => ({ choice: (choices ?? Object.keys(template.choices))[0], scores: {}, truncated: false })));
   }
   score(rows, adapter, options) {
-    return this.#slow("score", [rows, adapter, options], () => rows.map(() => ({ tokenLogProbs: [-1], logProb: -1, truncated: false })));
+    return this.#slow("score", [rows, adapter, options], () => rows.map(() => ({ tokenLogProbs: [-1], logProb: -1, isGreedy: true, truncated: false })));
   }
   embed(inputs, adapter, options) {
     return this.#slow("embed", [inputs, adapter, options], () => ({

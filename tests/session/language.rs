@@ -180,3 +180,30 @@ fn a_run_can_be_given_up() {
     step(&mut session, 2).unwrap();
     assert_eq!(block_on(session.end_training(EndReason::Aborted)).unwrap().steps, 2);
 }
+
+/// Of words that are one token each, at most the most probable one is what greedy decoding writes, and one that is likelier than not is it.
+#[test]
+fn the_most_probable_token_is_the_greedy_one() {
+    for (device, backend) in devices() {
+        let mut session = llama(backend, Task::TextGeneration);
+        session.add_adapter("a", Default::default()).unwrap();
+        let exact = |session: &mut Session, active: &Selection| {
+            block_on(session.evaluate(&learned(), active, InferOptions::default())).unwrap().accuracy
+        };
+        assert_eq!(exact(&mut session, &BASE), 0.0, "{device}");
+        train_on(&mut session, "a", &learned(), &[], &TrainOptions { learning_rate: Some(0.3), ..steps(60) });
+        let words = ["good", "bad", "cat", "the", "not", "a", "x", ".", "!"];
+        let ask =
+            |continuation: &&str| Continuation { prompt: "the cat was".into(), continuation: (*continuation).into() };
+        let rows: Vec<Continuation> = words.iter().map(ask).collect();
+        let found = block_on(session.score(&rows, &active(&["a"]), InferOptions::default())).unwrap();
+        let best = found.iter().map(|scored| scored.log_prob).fold(f32::NEG_INFINITY, f32::max);
+        for (word, scored) in words.iter().zip(&found) {
+            assert_eq!(scored.token_log_probs.len(), 1, "{word}");
+            assert!(!scored.is_greedy || scored.log_prob == best, "{device} {word}");
+            assert!(scored.is_greedy || scored.log_prob < 0.5_f32.ln(), "{device} {word}");
+        }
+        assert!(found[0].is_greedy, "{device}: 'good' was learned, and has {:?}", found[0]);
+        assert!(exact(&mut session, &active(&["a"])) > 0.0, "{device}");
+    }
+}
