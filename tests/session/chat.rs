@@ -96,6 +96,18 @@ fn conversations_are_learned() {
     }
 }
 
+/// A step on all of them at once is the same, whether they share rows or not.
+#[test]
+fn packed_conversations_are_the_same_conversations() {
+    let loss = |packing| {
+        let mut session = llama(Backend::cpu(), Task::TextGeneration);
+        session.add_adapter("a", Default::default()).unwrap();
+        let told = TrainOptions { packing: Some(packing), max_length: Some(32), ..steps(1) };
+        train_on(&mut session, "a", &chats(), &[], &told).1.losses[0]
+    };
+    assert!((loss(true) - loss(false)).abs() < 1e-4);
+}
+
 /// What was rendered gets no further special tokens, and the loss is that of the assistant's tokens alone.
 #[test]
 fn a_rendered_prompt_is_the_text_with_its_special_tokens() {
