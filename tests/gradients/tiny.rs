@@ -2,7 +2,7 @@
 
 use crate::support::Tensors;
 use crate::support::random::Random;
-use ia3_web::adapter::{Adapter, AdapterConfig, Head, TaskType, resolve};
+use ia3_web::adapter::{Adapter, AdapterConfig, Fresh, Head, TaskType, resolve};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::models::{BatchShape, Model};
 use ia3_web::train::Encoded;
@@ -50,7 +50,7 @@ pub fn weights(model: &Model, random: &mut Random) -> Tensors {
 pub fn adapter(model: &Model, config: AdapterConfig, random: &mut Random) -> Adapter {
     let sites = model.sites().unwrap();
     let places = resolve(&config, "bert", &sites, &[]).unwrap();
-    let mut adapter = Adapter::new(config, &sites, &places, 0);
+    let mut adapter = Adapter::new(config, &sites, &places, Fresh::default());
     adapter.vectors.values_mut().for_each(|vector| *vector = random.floats(vector.len(), 1.0, 0.4));
     let base = model.base((0..LABELS).map(|label| label.to_string()).collect()).unwrap();
     let weight = random.floats(LABELS * HIDDEN, 0.0, 1.0);
