@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod adapters;
+mod choices;
 mod infer;
 mod language;
 mod load;
