@@ -44,7 +44,7 @@ pub fn fresh(base: &Base, config: AdapterConfig) -> Adapter {
     adapter
 }
 
-/// An adapter with vectors and shifts of one sign.
+/// An adapter with vectors and shifts that show.
 pub fn shifted(base: &Base, seed: u64) -> Adapter {
     let mut config = AdapterConfig::default();
     let places = base.settle(&mut config).unwrap();
