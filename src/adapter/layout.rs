@@ -65,7 +65,7 @@ pub struct HeadLayout {
 /// A layer of a head before it has a place: module, rows, columns, and whether there is a bias.
 pub type HeadSize = (String, usize, usize, bool);
 
-/// The whole buffer: all vectors in order of their sites, then the head. Offsets count f32 elements.
+/// The whole buffer: all vectors in order of their sites, each with its shift right after it, then the head. Offsets count f32 elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// The vectors, without gaps, from element 0.
