@@ -4,7 +4,7 @@
 
 mod support;
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Fresh, Base, Layout, TaskType};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Fresh, Layout, TaskType};
 use ia3_web::backend::Backend;
 use ia3_web::models::{Model, Output};
 use ia3_web::session::{ChooseOptions, Continuation, Example, Pooling, Ranking, Session, SessionOptions, Task};
