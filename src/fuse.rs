@@ -31,7 +31,7 @@ pub fn fuse(graph: &mut Graph, kept: &[Id]) {
     graph.nodes = nodes.into_iter().flatten().collect();
 }
 
-/// `Scale(f(x))` over all channels becomes one op, which need not keep `f(x)` for the backward pass.
+/// `Scale(f(x))` over all channels, each with a parameter of its own, becomes one op, which need not keep `f(x)` for the backward pass.
 fn scaled_activation<'a>(
     graph: &Graph,
     node: &Node,
@@ -41,7 +41,7 @@ fn scaled_activation<'a>(
     let (at, before) = source(0)?;
     let activation = cast::<Activation>(&before.op)?;
     let all = scale.start == 0 && scale.len == graph.shape(node.inputs[0])[1];
-    if activation.scale.is_some() || !all {
+    if activation.scale.is_some() || !all || scale.repeat > 1 {
         return None;
     }
     let op = Activation { kind: activation.kind, scale: Some(scale) };

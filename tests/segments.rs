@@ -4,7 +4,7 @@
 
 mod support;
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Base, Layout, TaskType};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Fresh, Layout, TaskType};
 use ia3_web::backend::Backend;
 use ia3_web::models::{Model, Output};
 use ia3_web::session::{ChooseOptions, Continuation, Example, Pooling, Ranking, Session, SessionOptions, Task};
@@ -48,7 +48,7 @@ impl Bench {
         load(&mut backend, &model, &folder);
         let mut config = AdapterConfig::usual(&base.model_type);
         let places = base.settle(&mut config).unwrap();
-        let mut adapter = Adapter::new(config, &base.sites, &places, 0);
+        let mut adapter = Adapter::new(config, &base.sites, &places, Fresh::default());
         let mut random = Random::new(5);
         adapter.vectors.values_mut().for_each(|vector| *vector = random.floats(vector.len(), 1.0, 0.5));
         Bench { backend, model, base, adapter }

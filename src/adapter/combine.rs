@@ -1,9 +1,9 @@
 //! Several adapters as one: their weighted sum, or their product.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::settle::name_all;
-use super::{Adapter, AdapterConfig, Head, HeadLayer, Place, Site, places_where};
+use super::{Adapter, AdapterConfig, Head, HeadLayer, Site, Vectors, places_where};
 use crate::{Error, Result};
 
 /// What an adapter without a vector at some place counts as in a weighted sum.
@@ -15,7 +15,8 @@ pub enum Missing {
     Zero,
 }
 
-/// The new adapter Σ wᵢ lᵢ, as PEFT's `add_weighted_adapter`: weights are used as given, so they should sum to 1.
+/// The new adapter Σ wᵢ lᵢ, as PEFT's `add_weighted_adapter`: weights are used as given, so they should sum to 1. Shifts add up in the same
+/// way, Σ wᵢ bᵢ, and an adapter without one counts as zeros.
 /// The head is the weighted sum of the heads where all adapters have one for the same labels in the same order; else
 /// there is none. (PEFT always starts a combined adapter with an untrained head.) `sites` are those of the base model.
 ///
@@ -33,35 +34,53 @@ pub fn weighted_sum(sources: &[&Adapter], weights: &[f32], missing: Missing, sit
         Missing::One => 1.0,
         Missing::Zero => 0.0,
     };
-    let vectors =
-        combine(sources, |values| values.zip(weights).map(|(value, weight)| weight * value.unwrap_or(absent)).sum());
+    let sum = |absent: f32, values: &mut dyn Iterator<Item = Option<f32>>| {
+        values.zip(weights).map(|(value, weight)| weight * value.unwrap_or(absent)).sum()
+    };
+    let vectors = combine(sources, |source| &source.vectors, |pairs| sum(absent, &mut pairs.map(|(scale, _)| scale)));
+    let shifts = combine(sources, |source| &source.shifts, |pairs| sum(0.0, &mut pairs.map(|(_, shift)| shift)));
     let config = config(first, sources, &vectors, sites);
-    Ok(Adapter { config, vectors, head: weighted_head(sources, weights) })
+    let per_head = sources.iter().all(|source| source.per_head);
+    Ok(Adapter { config, vectors, shifts, per_head, head: weighted_head(sources, weights) })
 }
 
 /// The adapter that does what all of `actives` do in turn: their vectors multiply, as with several active adapters in
-/// PEFT. PEFT refuses two active heads; here the last adapter that has a head classifies. Without actives this is
+/// PEFT. With shifts the order counts: `(h ⊙ l₁ + b₁) ⊙ l₂ + b₂ = h ⊙ (l₁ ⊙ l₂) + (b₁ ⊙ l₂ + b₂)`. PEFT refuses two active heads; here the last adapter that has a head classifies. Without actives this is
 /// the base model.
 pub fn product(actives: &[&Adapter], sites: &[Site]) -> Adapter {
-    let vectors = combine(actives, |values| values.map(|value| value.unwrap_or(1.0)).product());
+    let vectors =
+        combine(actives, |active| &active.vectors, |pairs| pairs.map(|(scale, _)| scale.unwrap_or(1.0)).product());
+    let after = |b: f32, (scale, shift): Pair| b * scale.unwrap_or(1.0) + shift.unwrap_or(0.0);
+    let shifts = combine(actives, |active| &active.shifts, |pairs| pairs.fold(0.0, after));
+    let per_head = actives.iter().all(|active| active.per_head);
     let head = actives.iter().rev().find_map(|adapter| adapter.head.clone());
     let config = match actives.first() {
         Some(first) => config(first, actives, &vectors, sites),
         None => AdapterConfig::default(),
     };
-    Adapter { config, vectors, head }
+    Adapter { config, vectors, shifts, per_head, head }
 }
 
-type Vectors = BTreeMap<(String, Place), Vec<f32>>;
+/// What an adapter does to a channel: its elements of vector and shift, where it has them.
+type Pair = (Option<f32>, Option<f32>);
 
-/// `rule` on the elements at every place that some source has, in the order of the sources.
-fn combine(sources: &[&Adapter], rule: impl Fn(&mut dyn Iterator<Item = Option<f32>>) -> f32) -> Vectors {
-    let places: BTreeSet<_> = sources.iter().flat_map(|adapter| adapter.vectors.keys()).collect();
-    let combined = places.into_iter().map(|place| {
-        let present: Vec<_> = sources.iter().map(|adapter| adapter.vectors.get(place)).collect();
-        let len = present.iter().flatten().map(|vector| vector.len()).max().unwrap_or(0);
-        let element = |i: usize| rule(&mut present.iter().map(|vector| vector.map(|vector| vector[i])));
-        (place.clone(), (0..len).map(element).collect())
+/// `rule` on the elements at every place where some source has what `of` gives, in the order of the sources.
+fn combine(
+    sources: &[&Adapter],
+    of: impl Fn(&Adapter) -> &Vectors,
+    rule: impl Fn(&mut dyn Iterator<Item = Pair>) -> f32,
+) -> Vectors {
+    let places: BTreeMap<_, _> =
+        sources.iter().flat_map(|source| of(source)).map(|(place, values)| (place, values.len())).collect();
+    let combined = places.into_iter().map(|(place, len)| {
+        let present: Vec<_> =
+            sources.iter().map(|source| (source.vectors.get(place), source.shifts.get(place))).collect();
+        let pair = |i: usize| {
+            move |(scale, shift): &(Option<&Vec<f32>>, Option<&Vec<f32>>)| {
+                (scale.map(|values| values[i]), shift.map(|values| values[i]))
+            }
+        };
+        (place.clone(), (0..len).map(|i| rule(&mut present.iter().map(pair(i)))).collect())
     });
     combined.collect()
 }

@@ -195,9 +195,9 @@ pub(super) fn unreadable(file: &str, error: Error) -> Error {
     }
 }
 
-fn from_json<'a, T: Deserialize<'a>>(file: &str, bytes: &'a [u8]) -> Result<T> {
+pub(super) fn from_json<'a, T: Deserialize<'a>>(file: &str, bytes: &'a [u8]) -> Result<T> {
     if bytes.len() > MAX_LABELS_BYTES {
-        return Err(bad(format!("{file} has {} bytes, more than any list of labels", bytes.len())));
+        return Err(bad(format!("{file} has {} bytes, more than any such file", bytes.len())));
     }
     serde_json::from_slice(bytes).map_err(|error| bad(format!("{file}: {error}")))
 }

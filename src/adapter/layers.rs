@@ -1,11 +1,24 @@
-//! Targets in some layers only: a pattern that PEFT can load, since its configuration of IA3 has no field for layers.
+//! The transformer layer of a site, and targets in some layers only: a pattern that PEFT can load, since its configuration of IA3 has no
+//! field for layers.
 
 use super::config::{AdapterConfig, Targets};
 use super::targets::{is_all_linear, with_defaults};
 use super::{Base, Site};
 use crate::{Error, Result};
 
+impl Site {
+    /// The transformer layer it is in, counted from 0; None outside of all layers.
+    pub fn layer(&self) -> Option<usize> {
+        layer_of(self).map(|(_, layer)| layer)
+    }
+}
+
 impl Base {
+    /// Transformer layers; of an encoder-decoder model those of the taller stack.
+    pub fn layers(&self) -> usize {
+        self.sites.iter().filter_map(Site::layer).map(|layer| layer + 1).max().unwrap_or(0)
+    }
+
     /// Keeps the targets of `config` in these layers, counted from 0; of an encoder-decoder model in both stacks.
     /// [`Error::BadOption`] for no layers or one that the model does not have.
     pub fn restrict(&self, config: &mut AdapterConfig, layers: &[usize]) -> Result<()> {
@@ -13,7 +26,7 @@ impl Base {
         if layers.is_empty() {
             return bad("is empty: name layers, counting from 0, or leave it out".into());
         }
-        let count = self.sites.iter().filter_map(layer_of).map(|(_, layer)| layer + 1).max().unwrap_or(0);
+        let count = self.layers();
         if let Some(layer) = layers.iter().find(|layer| **layer >= count) {
             return bad(format!("names layer {layer}: this model has {count}, counted from 0"));
         }

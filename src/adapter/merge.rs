@@ -1,49 +1,43 @@
 //! An adapter folded into the weights it scales, so that the model alone does what model and adapter did.
 
-use super::{Adapter, Base, Place};
+use super::{Adapter, Base, Place, Site};
 use crate::checkpoint::HostTensor;
 use crate::{Error, Result};
 
-/// Scales `tensor`, which has the name `tensor_name` in the base model's file, by the vectors that `adapter` (named
-/// `name`) has for its module; whether there was any. An output vector scales the rows of a weight `(out, in)` and its
-/// bias, an input vector the columns: W' = diag(l) W, b' = l ⊙ b; W' = W diag(l). File and module paths may differ by the
-/// base model's prefix, as `bert.`.
+/// Folds into `tensor`, which has the name `tensor_name` in the base model's file, what `adapter` (named `name`) has for its module;
+/// whether there was anything. File and module paths may differ by the base model's prefix, as `bert.`.
 ///
-/// [`Error::BadAdapter`] where the result is no longer finite, [`Error::TensorShape`] where the tensor has not the
+/// An output vector scales the rows of a weight `(out, in)` and its bias, and its shift adds to the bias; an input vector scales the
+/// columns, and its shift adds what the weight makes of it:
+/// `(W (x ⊙ l + s) + c) ⊙ m + t = diag(m) W diag(l) x + (W s + c) ⊙ m + t`. So the bias of a module whose input is shifted needs `weight`,
+/// the tensor that [`weight_for`] names, as it was before.
+///
+/// [`Error::BadAdapter`] where the result is no longer finite, [`Error::TensorShape`] where a tensor has not the
 /// module's shape; the tensor is unchanged then.
-pub fn fold(name: &str, adapter: &Adapter, base: &Base, tensor_name: &str, tensor: &mut HostTensor) -> Result<bool> {
-    let Some((module, parameter)) = tensor_name.rsplit_once('.') else { return Ok(false) };
-    let Some(site) = base.sites.iter().find(|site| base.same_module(&site.module, module)) else { return Ok(false) };
-    let expected = match parameter {
-        "weight" if site.conv1d => vec![site.in_features, site.out_features],
-        "weight" => vec![site.out_features, site.in_features],
-        "bias" => vec![site.out_features],
-        _ => return Ok(false),
-    };
-    let vector = |place| adapter.vectors.get(&(site.module.clone(), place));
-    let rows = vector(Place::Output);
-    let columns = vector(Place::Input).filter(|_| parameter == "weight");
-    if rows.is_none() && columns.is_none() {
-        return Ok(false);
-    }
-    if tensor.shape != expected {
-        return Err(Error::TensorShape { name: tensor_name.into(), expected, found: tensor.shape.clone() });
-    }
-    // A weight that is stored the other way round has rows and columns exchanged.
-    let (width, down, along) = match (parameter, site.conv1d) {
-        ("weight", true) => (site.out_features, columns, rows),
-        ("weight", false) => (site.in_features, rows, columns),
-        _ => (1, rows, None),
-    };
-    let mut merged = tensor.data.clone();
-    for (i, row) in merged.chunks_exact_mut(width).enumerate() {
-        if let Some(scale) = down {
-            row.iter_mut().for_each(|value| *value *= scale[i]);
+pub fn fold(
+    name: &str,
+    adapter: &Adapter,
+    base: &Base,
+    tensor_name: &str,
+    tensor: &mut HostTensor,
+    weight: Option<&HostTensor>,
+) -> Result<bool> {
+    let Some((site, parameter)) = part(base, tensor_name) else { return Ok(false) };
+    let part = Part { site, adapter };
+    let merged = match parameter {
+        Parameter::Weight if part.scales_weight() => {
+            check_shape(tensor_name, tensor, &site.weight_shape())?;
+            part.weight(&tensor.data)
         }
-        if let Some(scale) = along {
-            row.iter_mut().zip(scale).for_each(|(value, scale)| *value *= scale);
+        Parameter::Bias if part.changes_bias() => {
+            check_shape(tensor_name, tensor, &[site.out_features])?;
+            if let Some(weight) = weight {
+                check_shape(&weight_name(tensor_name), weight, &site.weight_shape())?;
+            }
+            part.bias(&tensor.data, weight)
         }
-    }
+        Parameter::Weight | Parameter::Bias => return Ok(false),
+    };
     if !merged.iter().all(|value| value.is_finite()) {
         return Err(Error::BadAdapter {
             reason: format!("merging '{name}' into '{tensor_name}' gives numbers that are not finite: train it again"),
@@ -51,4 +45,125 @@ pub fn fold(name: &str, adapter: &Adapter, base: &Base, tensor_name: &str, tenso
     }
     tensor.data = merged;
     Ok(true)
+}
+
+/// The tensor that [`fold`] needs beside `tensor_name`: the weight, where that is the bias of a module whose input is shifted.
+pub fn weight_for(adapter: &Adapter, base: &Base, tensor_name: &str) -> Option<String> {
+    let (site, parameter) = part(base, tensor_name)?;
+    let shifted = Part { site, adapter }.shift(Place::Input).is_some();
+    (shifted && parameter == Parameter::Bias).then(|| weight_name(tensor_name))
+}
+
+/// [`Error::BadAdapter`] where `adapter` (named `name`) shifts a module that has no bias to take the shift up.
+pub fn check_biases(name: &str, adapter: &Adapter, base: &Base) -> Result<()> {
+    let without = |site: &&Site| !site.bias && Part { site, adapter }.shifts();
+    match base.sites.iter().find(without) {
+        None => Ok(()),
+        Some(Site { module, .. }) => Err(Error::BadAdapter {
+            reason: format!(
+                "'{name}' cannot be merged: '{module}' has no bias to take up its shift: use it as an adapter, or train one without shift"
+            ),
+        }),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parameter {
+    Weight,
+    Bias,
+}
+
+/// The module and parameter that a tensor of the file is.
+fn part<'a>(base: &'a Base, tensor_name: &str) -> Option<(&'a Site, Parameter)> {
+    let (module, parameter) = tensor_name.rsplit_once('.')?;
+    let parameter = match parameter {
+        "weight" => Parameter::Weight,
+        "bias" => Parameter::Bias,
+        _ => return None,
+    };
+    base.sites.iter().find(|site| base.same_module(&site.module, module)).map(|site| (site, parameter))
+}
+
+fn weight_name(bias: &str) -> String {
+    format!("{}.weight", bias.trim_end_matches(".bias"))
+}
+
+fn check_shape(name: &str, tensor: &HostTensor, expected: &[usize]) -> Result<()> {
+    if tensor.shape == expected {
+        return Ok(());
+    }
+    Err(Error::TensorShape { name: name.into(), expected: expected.to_vec(), found: tensor.shape.clone() })
+}
+
+impl Site {
+    /// Shape of the weight in the file.
+    fn weight_shape(&self) -> [usize; 2] {
+        if self.conv1d { [self.in_features, self.out_features] } else { [self.out_features, self.in_features] }
+    }
+}
+
+/// A module and what an adapter has for it.
+struct Part<'a> {
+    site: &'a Site,
+    adapter: &'a Adapter,
+}
+
+impl<'a> Part<'a> {
+    fn vector(&self, place: Place) -> Option<&'a Vec<f32>> {
+        self.adapter.vectors.get(&(self.site.module.clone(), place))
+    }
+
+    fn shift(&self, place: Place) -> Option<&'a Vec<f32>> {
+        self.adapter.shifts.get(&(self.site.module.clone(), place))
+    }
+
+    fn scales_weight(&self) -> bool {
+        self.vector(Place::Output).or(self.vector(Place::Input)).is_some()
+    }
+
+    fn changes_bias(&self) -> bool {
+        self.vector(Place::Output).or(self.shift(Place::Output)).or(self.shift(Place::Input)).is_some()
+    }
+
+    /// Whether anything but zeros is added.
+    fn shifts(&self) -> bool {
+        let added = |place| self.shift(place).is_some_and(|shift| shift.iter().any(|x| *x != 0.0));
+        added(Place::Output) || added(Place::Input)
+    }
+
+    /// The weight with rows and columns scaled; stored the other way round they are exchanged.
+    fn weight(&self, weight: &[f32]) -> Vec<f32> {
+        let (rows, columns) = (self.vector(Place::Output), self.vector(Place::Input));
+        let (down, along) = if self.site.conv1d { (columns, rows) } else { (rows, columns) };
+        let mut merged = weight.to_vec();
+        for (i, row) in merged.chunks_exact_mut(self.site.weight_shape()[1]).enumerate() {
+            if let Some(scale) = down {
+                row.iter_mut().for_each(|value| *value *= scale[i]);
+            }
+            if let Some(scale) = along {
+                row.iter_mut().zip(scale).for_each(|(value, scale)| *value *= scale);
+            }
+        }
+        merged
+    }
+
+    /// The bias, `(W s + c) ⊙ m + t`, with the weight from before.
+    fn bias(&self, bias: &[f32], weight: Option<&HostTensor>) -> Vec<f32> {
+        let Site { in_features, out_features, conv1d, .. } = *self.site;
+        let weighed = |row: usize, weight: &HostTensor, shift: &[f32]| -> f32 {
+            let at = |column: usize| if conv1d { column * out_features + row } else { row * in_features + column };
+            shift.iter().enumerate().map(|(column, s)| f64::from(weight.data[at(column)]) * f64::from(*s)).sum::<f64>()
+                as f32
+        };
+        let added = |row: usize| match (self.shift(Place::Input), weight) {
+            (Some(shift), Some(weight)) => weighed(row, weight, shift),
+            (Some(_), None) => unreachable!("the bias of a module whose input is shifted is folded with its weight"),
+            (None, _) => 0.0,
+        };
+        let element = |(row, c): (usize, &f32)| {
+            let scale = self.vector(Place::Output).map_or(1.0, |vector| vector[row]);
+            (c + added(row)) * scale + self.shift(Place::Output).map_or(0.0, |shift| shift[row])
+        };
+        bias.iter().enumerate().map(element).collect()
+    }
 }

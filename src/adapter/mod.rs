@@ -1,8 +1,8 @@
 //! IA3 adapters: vectors at named places of a model, and a classification head.
 //!
 //! The vectors multiply (arXiv 2205.05638, section 3.3): an ordinary target's output, `y = (W x + b) ⊙ l`, or a
-//! feed-forward target's input, `y = W (x ⊙ l) + b`. All ones is the base model. Which modules are targets is said in
-//! the terms of Hugging Face PEFT, whose files are read and written.
+//! feed-forward target's input, `y = W (x ⊙ l) + b`. All ones is the base model. A shift may be added at the same place. Which
+//! modules are targets is said in the terms of Hugging Face PEFT, whose files are read and written.
 
 pub mod base;
 pub mod combine;
@@ -10,16 +10,19 @@ pub mod config;
 mod config_file;
 pub mod defaults;
 mod folder;
+pub mod fresh;
 pub mod head;
 mod keys;
 mod layers;
 pub mod layout;
 pub mod merge;
-mod normal;
 pub mod pattern;
 pub mod peft;
+mod per_head;
 mod python;
+mod random;
 pub mod settle;
+pub mod shift;
 pub mod targets;
 
 use std::collections::BTreeMap;
@@ -27,6 +30,7 @@ use std::collections::BTreeMap;
 pub use base::{Base, HeadModule};
 pub use combine::{Missing, product, weighted_sum};
 pub use config::{AdapterConfig, Targets, TaskType};
+pub use fresh::{Fresh, Init};
 pub use head::{Head, HeadLayer};
 pub use layout::{HeadLayout, Layout, LayoutVector};
 pub use peft::{Loaded, load, save};
@@ -54,6 +58,10 @@ pub struct Site {
     pub out_features: usize,
     /// The weight is stored (in, out), as transformers' `Conv1D` has it, and not (out, in).
     pub conv1d: bool,
+    /// There is a bias.
+    pub bias: bool,
+    /// Channels of an attention head, where the output is queries, keys or values: head after head, as many as there are.
+    pub head_size: Option<usize>,
 }
 
 impl Site {
@@ -66,30 +74,22 @@ impl Site {
     }
 }
 
+/// Vectors by module path and side.
+pub type Vectors = BTreeMap<(String, Place), Vec<f32>>;
+
 /// An IA3 adapter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adapter {
     /// What PEFT's configuration file says of it, with targets filled in.
     pub config: AdapterConfig,
-    /// The vectors by module path and side. Elsewhere the adapter leaves the model as it is.
-    pub vectors: BTreeMap<(String, Place), Vec<f32>>,
+    /// The vectors. Elsewhere the adapter leaves the model as it is.
+    pub vectors: Vectors,
+    /// The shifts b of `h ⊙ l + b`, each beside a vector; none in an adapter as PEFT knows it.
+    pub shifts: Vectors,
+    /// Every attention head has one value, which stands for all of its channels in vectors and shifts.
+    pub per_head: bool,
     /// The head trained with the vectors.
     pub head: Option<Head>,
-}
-
-impl Adapter {
-    /// A fresh adapter at `places` (indices into `sites`): ones, or numbers drawn from N(0, 1) by `seed` where the
-    /// configuration has `init_ia3_weights` false, which is PEFT's way to make an adapter that shows in tests.
-    pub fn new(config: AdapterConfig, sites: &[Site], places: &[(usize, Place)], seed: u64) -> Adapter {
-        let mut normal = normal::Normal::new(seed);
-        let vectors = places.iter().map(|(index, place)| {
-            let site = &sites[*index];
-            let values = (0..site.len(*place)).map(|_| if config.init_ia3_weights { 1.0 } else { normal.draw() });
-            ((site.module.clone(), *place), values.collect())
-        });
-        let vectors = vectors.collect();
-        Adapter { config, vectors, head: None }
-    }
 }
 
 /// The places on `sites` whose keys `held` accepts, in the order of `sites`, output before input.

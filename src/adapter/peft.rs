@@ -8,7 +8,7 @@ use super::head::{self, HEAD_CONFIG_FILE, HEAD_FILE, Head, LABELS_FILE, bad, che
 use super::keys::{Keys, Vector};
 use super::settle::name_all;
 use super::targets::{lies_in_saved_module, resolve};
-use super::{Adapter, AdapterConfig, Base, Place, Site, TaskType, places_where};
+use super::{Adapter, AdapterConfig, Base, Place, Site, TaskType, Vectors, per_head, places_where, shift};
 use crate::checkpoint::HostTensor;
 use crate::checkpoint::safetensors::{read_all, write};
 use crate::{Error, Result};
@@ -27,6 +27,7 @@ pub struct Loaded {
 
 /// Reads an adapter's files (name to bytes; all may lie in one subfolder) for `base`.
 ///
+/// Beside PEFT's files it takes the shifts ([`shift::SHIFT_FILE`]) and what PEFT has no option for ([`per_head::OPTIONS_FILE`]).
 /// Reads what PEFT reads and what it should: keys with the adapter's name left in or without `base_model.model.`, F16
 /// and BF16, an adapter of a task model on the bare encoder and the reverse (paths with and without `bert.`). A vector
 /// that the configuration asks for and the file lacks is ones, with a warning, as is an unexpected key.
@@ -56,14 +57,23 @@ pub fn load(files: &BTreeMap<String, Vec<u8>>, base: &Base) -> Result<Loaded> {
     check_modules(keys.vectors.keys(), &sites)?;
     let found = resolve(&config, &base.model_type, &sites, &[])?;
     let vectors = take_vectors(&mut keys, base, &sites, &found, &mut warnings)?;
+    let shifts = match folder.get(shift::SHIFT_FILE) {
+        Some(file) => shift::read(file, base, &found, &mut warnings)?,
+        None => Vectors::new(),
+    };
     let head = read_head(&config, keys, base, &folder, &mut warnings)?;
 
     config.modules_to_save = None;
     fit(&mut config, base, &found)?;
-    Ok(Loaded { adapter: Adapter { config, vectors, head }, warnings })
+    let per_head = folder.get(per_head::OPTIONS_FILE).map_or(Ok(false), per_head::read)?;
+    let adapter = Adapter { config, vectors, shifts, per_head, head };
+    if per_head {
+        adapter.check_heads(&base.sites)?;
+    }
+    Ok(Loaded { adapter, warnings })
 }
 
-/// Writes an adapter of `base` as PEFT 0.21.2 does: a folder's files by name. The configuration is adjusted where PEFT
+/// Writes an adapter of `base` as PEFT 0.21.2 does: a folder's files by name, with files of our own for what PEFT does not know. The configuration is adjusted where PEFT
 /// could not load it or would scale other modules than `adapter` does (see [`super::settle`]).
 ///
 /// [`Error::NoHead`] where the format includes a head and the adapter has none, [`Error::BadAdapter`] where a module
@@ -92,6 +102,7 @@ pub fn save(adapter: &Adapter, base: &Base) -> Result<BTreeMap<String, Vec<u8>>>
     }
     let mut files = BTreeMap::from([(CONFIG_FILE.into(), config.to_json()), (WEIGHTS_FILE.into(), write(&tensors))]);
     files.extend(adapter.head.iter().flat_map(|head| head.files(base.task)));
+    files.extend([shift::write(adapter), per_head::write(adapter)].into_iter().flatten());
     Ok(files)
 }
 
@@ -106,7 +117,7 @@ fn check_modules<'a>(mut modules: impl Iterator<Item = &'a String>, sites: &[Sit
 }
 
 /// PEFT's shape of a vector in its file.
-fn shape(place: Place, len: usize) -> [usize; 2] {
+pub(super) fn shape(place: Place, len: usize) -> [usize; 2] {
     match place {
         Place::Output => [len, 1],
         Place::Input => [1, len],
@@ -136,8 +147,8 @@ fn take_vectors(
     sites: &[Site],
     found: &[(usize, Place)],
     warnings: &mut Vec<String>,
-) -> Result<BTreeMap<(String, Place), Vec<f32>>> {
-    let mut vectors = BTreeMap::new();
+) -> Result<Vectors> {
+    let mut vectors = Vectors::new();
     for (index, place) in found {
         let site = &sites[*index];
         let len = site.len(*place);

@@ -1,17 +1,12 @@
 // The files of a saved adapter, from wherever the caller has them.
 
+import { OWN_FILES, PEFT_FILES } from "./adapter-folder.js";
 import { Ia3Error } from "./errors.js";
 import { byPath, bytesOf, oneFolder } from "./files.js";
 import { chunksOf, isAbsent, join, request, type Fetch } from "./http.js";
 import { absolute, isUrl, remoteFolder, type HubOptions } from "./source.js";
 import type { AdapterFiles, AdapterSource } from "./types.js";
 import { isZip, unzip } from "./zip.js";
-
-/** What makes a folder an adapter. */
-const REQUIRED = ["adapter_config.json", "adapter_model.safetensors"] as const;
-
-/** What it may have beside that: the head and the labels. */
-const OPTIONAL = ["head.safetensors", "head_config.json", "labels.json"] as const;
 
 /** Where an adapter given by name is fetched from. */
 export interface AdapterPlace extends HubOptions {
@@ -31,8 +26,8 @@ async function named(source: string, place: AdapterPlace): Promise<AdapterFiles>
     return zipped(await fetched(absolute(source), place));
   }
   const { url } = remoteFolder(source, place);
-  const required = REQUIRED.map(async (file) => [file, await fetched(url + file, place)] as const);
-  const optional = OPTIONAL.map(async (file) => [file, await fetchedIfThere(url + file, place)] as const);
+  const required = PEFT_FILES.map(async (file) => [file, await fetched(url + file, place)] as const);
+  const optional = OWN_FILES.map(async (file) => [file, await fetchedIfThere(url + file, place)] as const);
   const files = await Promise.all([...required, ...optional]);
   return Object.fromEntries(files.filter((entry): entry is [typeof entry[0], Uint8Array] => entry[1] !== undefined));
 }
@@ -40,8 +35,8 @@ async function named(source: string, place: AdapterPlace): Promise<AdapterFiles>
 async function picked(paths: Record<string, Blob | Uint8Array>): Promise<AdapterFiles> {
   const [first, ...others] = Object.entries(paths);
   if (first && others.length === 0 && first[0].toLowerCase().endsWith(".zip")) return zipped(await bytesOf(first[1]));
-  const folder = oneFolder(paths, REQUIRED, "bad-adapter");
-  const wanted = [...REQUIRED, ...OPTIONAL].filter((file) => file in folder);
+  const folder = oneFolder(paths, PEFT_FILES, "bad-adapter");
+  const wanted = [...PEFT_FILES, ...OWN_FILES].filter((file) => file in folder);
   return Object.fromEntries(await Promise.all(wanted.map(async (file) => [file, await bytesOf(folder[file]!)] as const)));
 }
 

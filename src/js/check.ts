@@ -52,6 +52,9 @@ export const list = expect("a list", Array.isArray);
 /** An object that maps names to strings. */
 export const stringMap = expect("an object of strings", (value) => isRecord(value) && Object.values(value).every(isString));
 
+/** An object that maps names to finite numbers. */
+export const numberMap = expect("an object of numbers", (value) => isRecord(value) && Object.values(value).every(Number.isFinite));
+
 /** One of these values. */
 export function oneOf(...values: readonly (string | boolean)[]): Check {
   return expect(`one of ${values.map((value) => JSON.stringify(value)).join(", ")}`, (value) => (values as unknown[]).includes(value));
@@ -73,6 +76,15 @@ export function object(checks: Readonly<Record<string, Check>>): Check {
       ? undefined
       : `an object with ${Object.keys(checks).join(", ")}`;
   };
+}
+
+/** An object with exactly one of these properties. */
+export function variant(checks: Readonly<Record<string, Check>>): Check {
+  return expect(`an object with ${Object.keys(checks).join(" or ")}`, (value) => {
+    if (!isRecord(value)) return false;
+    const [name, ...others] = Object.keys(value);
+    return name !== undefined && others.length === 0 && Object.hasOwn(checks, name) && checks[name]!(value[name]) === undefined;
+  });
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { abortable } from "./abort.js";
 import { activeNames, selection } from "./adapter-choice.js";
+import { peftFiles } from "./adapter-folder.js";
 import { adapterFiles } from "./adapter-source.js";
 import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
@@ -13,7 +14,7 @@ import { continuationList, questionList, rankingList, textInputs, wordLists } fr
 import { mergedStream } from "./merged.js";
 import { conversation } from "./messages.js";
 import { Mirror } from "./mirror.js";
-import { ADAPTER, CHAT, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, TRAIN } from "./options.js";
+import { ADAPTER, CHAT, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, SAVE, TRAIN } from "./options.js";
 import { CHATS, type AdapterRecord, type LoadArgs, type Protocol } from "./protocol.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
@@ -50,6 +51,7 @@ import type {
   Question,
   Ranking,
   RunOptions,
+  SaveOptions,
   Scored,
   Tagging,
   Task,
@@ -123,7 +125,7 @@ export class Model {
     return this.#active.length > 1 ? [...this.#active] : (this.#active[0] ?? null);
   }
 
-  /** Makes an adapter active, or the base (`null`), or several whose vectors multiply. */
+  /** Makes an adapter active, or the base (`null`), or several whose vectors multiply; those with shifts apply in the order given. */
   setAdapter(adapter: ActiveAdapter): void {
     const names = activeNames(adapter);
     this.#mirror.require(names);
@@ -156,8 +158,10 @@ export class Model {
    * The files of an adapter, as PEFT lays them out; `zipAdapter` makes one file of them. While it is trained, they are those from
    * before the run.
    */
-  async saveAdapter(name: string): Promise<AdapterFiles> {
-    return this.#mirror.files(name);
+  async saveAdapter(name: string, options?: SaveOptions): Promise<AdapterFiles> {
+    const { format = "ia3-web" } = checked("saveAdapter", options, SAVE);
+    const files = this.#mirror.files(name);
+    return format === "peft" ? peftFiles(name, files) : files;
   }
 
   /** Removes an adapter. If it was active, the others that were remain so; without any, the base does. */
@@ -167,7 +171,7 @@ export class Model {
     this.#active = this.#active.filter((active) => active !== name);
   }
 
-  /** Makes a new adapter of the weighted sum of others' vectors. */
+  /** Makes a new adapter of the weighted sum of others' vectors, and of their shifts. */
   async combineAdapters(name: string, sources: readonly string[], options?: CombineOptions): Promise<void> {
     checkName("combineAdapters", name);
     if (!Array.isArray(sources)) throw bad("combineAdapters", "the sources must be a list of adapter names", {});
@@ -177,6 +181,7 @@ export class Model {
 
   /**
    * The base model's weights with an adapter folded in, as the bytes of a `model.safetensors`. The model itself is not changed.
+   * A shift becomes part of the biases; where a layer has none (LLaMA), an adapter that shifts it is refused with code `bad-adapter`.
    * One merge at a time: a later call ends the stream of an earlier one.
    */
   async mergeAdapter(name: string): Promise<MergedStream> {

@@ -10,6 +10,7 @@ import {
   list,
   modules,
   number,
+  numberMap,
   numbers,
   object,
   oneOf,
@@ -18,6 +19,7 @@ import {
   stringMap,
   strings,
   text,
+  variant,
   type Check,
 } from "./check.js";
 import type {
@@ -31,6 +33,7 @@ import type {
   LoadOptions,
   PlanOptions,
   RunOptions,
+  SaveOptions,
   SourceOptions,
   TrainOptions,
 } from "./types.js";
@@ -77,9 +80,15 @@ export const ADAPTER = {
   layers: counts,
   modulesToSave: strings,
   initIa3Weights: flag,
+  init: either(oneOf("ones"), variant({ normal: number, uniform: number })),
   seed: count,
+  shift: flag,
+  perHead: flag,
   from: either(text, files),
 } satisfies Checks<AdapterOptions>;
+
+/** Of `model.saveAdapter`. */
+export const SAVE = { format: oneOf("ia3-web", "peft") } satisfies Checks<SaveOptions>;
 
 /** Of `model.loadAdapter`. */
 export const LOAD_ADAPTER = source satisfies Checks<LoadAdapterOptions>;
@@ -101,6 +110,7 @@ export const TRAIN = {
   batchSize: positive,
   learningRate: number,
   headLearningRate: number,
+  layerLearningRates: either(numbers, numberMap),
   objective: oneOf("cross-entropy", "contrastive", "t-few"),
   contrastiveLoss: oneOf("cosine", "supervised"),
   temperature: number,

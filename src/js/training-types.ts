@@ -21,6 +21,12 @@ export interface TrainOptions {
   /** Peak learning rate of the head. */
   headLearningRate?: number;
   /**
+   * What `learningRate` is multiplied with for the vectors of each transformer layer, 0 to 1000: one number a layer, or some by the number of the
+   * layer, counted from 0 (both stacks of an encoder-decoder model); the others' is 1. 0 leaves a layer as it is. Like torch's parameter groups:
+   * clipping still sees all gradients. The head has `headLearningRate`.
+   */
+  layerLearningRates?: readonly number[] | Readonly<Record<number, number>>;
+  /**
    * `tFew`: T-Few's recipe where no other option says otherwise: its losses, Adafactor, 1000 steps of 8 examples at 3e-3 after 60 of warm-up,
    * then straight down; gradients clipped to 1, texts of up to 256 tokens.
    */

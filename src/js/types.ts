@@ -171,13 +171,38 @@ export interface AdapterOptions {
   modulesToSave?: readonly string[];
   /** `true` (default): vectors of ones, so that a fresh adapter changes nothing; `false`: random normal. */
   initIa3Weights?: boolean;
-  /** Seed of random vectors. Default 0. */
+  /**
+   * How the vectors start instead: as ones, or drawn around one with a standard deviation (`normal`) or evenly up to a distance (`uniform`).
+   * Not beside `initIa3Weights` or `from`.
+   */
+  init?: "ones" | { normal: number } | { uniform: number };
+  /** Seed of random vectors; it draws the same numbers everywhere. Default 0. */
   seed?: number;
+  /**
+   * A second vector b beside every vector w, added after it: `h ⊙ w + b`. It starts as zeros and is trained, saved (in a file of its own,
+   * `ia3_shift.safetensors`, since PEFT has no such vector) and merged with w. Default: as the adapter of `from`, otherwise `false`.
+   */
+  shift?: boolean;
+  /**
+   * One value for each attention head in the vectors of queries, keys and values, in place of one for each channel; saved as ordinary vectors
+   * whose values repeat (`ia3_options.json` says so to `loadAdapter`). Default: as the adapter of `from`, otherwise `false`.
+   */
+  perHead?: boolean;
   /**
    * Starts from the vectors of another adapter: one of the model, by name, or a saved one, by its files or a zip of them. It has the same
    * targets unless `targetModules` and the like say otherwise; vectors that the other lacks start as they would without it.
    */
   from?: string | LocalFiles | Blob | Uint8Array;
+}
+
+/** Options of `model.saveAdapter`. */
+export interface SaveOptions {
+  /**
+   * `ia3-web` (default): the files that PEFT reads, and beside them what they have no room for: the head of `pooling: "mean"`, labels,
+   * shifts. `peft`: `adapter_config.json` and `adapter_model.safetensors` alone; an adapter with a shift is refused with code `bad-adapter`,
+   * because PEFT would leave the shift out.
+   */
+  format?: "ia3-web" | "peft";
 }
 
 /** Options of `model.loadAdapter`, for a source that has to be fetched. */
@@ -189,7 +214,10 @@ export interface LoadedAdapter {
   warnings: string[];
 }
 
-/** What `setAdapter` accepts: one adapter, `null` for the base, or several whose vectors multiply. */
+/**
+ * What `setAdapter` accepts: one adapter, `null` for the base, or several whose vectors multiply. With shifts they apply in the order given:
+ * `(h ⊙ w1 + b1) ⊙ w2 + b2`.
+ */
 export type ActiveAdapter = string | null | readonly string[];
 
 /**

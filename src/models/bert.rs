@@ -1,6 +1,6 @@
 //! BERT (Devlin et al. 2018), as Hugging Face's `modeling_bert.py` computes it.
 
-use super::layers::Builder;
+use super::layers::{Builder, Form};
 use super::{Common, ENCODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;
@@ -79,7 +79,8 @@ impl Bert {
     fn attention(&self, b: &mut Builder, x: Id, name: &str) -> Result<Id> {
         let hidden = self.common.hidden_size;
         let parts = ["query", "key", "value"].map(|part| format!("{name}.self.{part}"));
-        let qkv = b.linears(x, &parts.each_ref().map(|part| (part.as_str(), hidden)))?;
+        let parts = parts.each_ref().map(|part| (part.as_str(), hidden));
+        let qkv = b.project_heads(x, &parts, Form::Biased, hidden / self.num_attention_heads)?;
         let mask = b.batch("mask");
         let context = b.graph.one(Attention::full(self.num_attention_heads, hidden), &[qkv, mask])?;
         b.linear(context, &format!("{name}.output.dense"), hidden)

@@ -1,6 +1,6 @@
 //! DistilBERT (Sanh et al. 2019): BERT without token types and pooler, as Hugging Face's `modeling_distilbert.py` computes it.
 
-use super::layers::Builder;
+use super::layers::{Builder, Form};
 use super::roberta::first_state;
 use super::{Common, ENCODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
@@ -61,7 +61,8 @@ impl DistilBert {
     fn block(&self, b: &mut Builder, x: Id, name: &str) -> Result<Id> {
         let hidden = self.common.hidden_size;
         let parts = ["q_lin", "k_lin", "v_lin"].map(|part| format!("{name}.attention.{part}"));
-        let qkv = b.linears(x, &parts.each_ref().map(|part| (part.as_str(), hidden)))?;
+        let parts = parts.each_ref().map(|part| (part.as_str(), hidden));
+        let qkv = b.project_heads(x, &parts, Form::Biased, hidden / self.n_heads)?;
         let mask = b.batch("mask");
         let context = b.graph.one(Attention::full(self.n_heads, hidden), &[qkv, mask])?;
         let attended = b.linear(context, &format!("{name}.attention.out_lin"), hidden)?;

@@ -118,7 +118,8 @@ impl Gemma3 {
         let form = Form::biased(self.attention_bias);
         let parts = [("q_proj", heads), ("k_proj", key_heads), ("v_proj", key_heads)];
         let parts = parts.map(|(part, heads)| (format!("{name}.{part}"), heads * head));
-        let mut qkv = b.project(x, &parts.each_ref().map(|(part, out)| (part.as_str(), *out)), form)?;
+        let parts = parts.each_ref().map(|(part, out)| (part.as_str(), *out));
+        let mut qkv = b.project_heads(x, &parts, form, head)?;
         for (part, start, groups) in [("q_norm", 0, heads), ("k_norm", heads * head, key_heads)] {
             let norm = RmsNorm { start, groups, ..self.norm() };
             qkv = b.rms_norm(qkv, &format!("{name}.{part}"), norm, head)?;

@@ -60,7 +60,8 @@ impl Gpt2 {
     fn block(&self, b: &mut Builder, x: Id, layer: usize) -> Result<Id> {
         let (name, hidden) = (format!("h.{layer}"), self.common.hidden_size);
         let y = b.layer_norm(x, &format!("{name}.ln_1"), self.layer_norm_epsilon)?;
-        let qkv = b.project(y, &[(&format!("{name}.attn.c_attn"), 3 * hidden)], Form::Conv1d)?;
+        let parts = [(&*format!("{name}.attn.c_attn"), 3 * hidden)];
+        let qkv = b.project_heads(y, &parts, Form::Conv1d, hidden / self.n_head)?;
         let full = Attention::full(self.n_head, hidden);
         let scale = if self.scale_attn_weights { full.scale } else { 1.0 };
         let scale = if self.scale_attn_by_inverse_layer_idx { scale / (layer + 1) as f32 } else { scale };

@@ -1,7 +1,7 @@
 //! The layers model files are written with. `project` is the one place where adapters meet a model.
 
 use super::BatchShape;
-use crate::adapter::{Layout, Place, Site};
+use crate::adapter::{Layout, LayoutVector, Place, Site};
 use crate::checkpoint::HiddenAct;
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
@@ -122,25 +122,29 @@ impl<'a> Builder<'a> {
 
     /// `x wᵀ + b` of the module's `weight (out, in)` and `bias (out)`, with the adapter's scales.
     pub fn linear(&mut self, x: Id, module: &str, out_features: usize) -> Result<Id> {
-        self.linears(x, &[(module, out_features)])
-    }
-
-    /// Several of these of one input, side by side.
-    pub fn linears(&mut self, x: Id, modules: &[(&str, usize)]) -> Result<Id> {
-        self.project(x, modules, Form::Biased)
+        self.project(x, &[(module, out_features)], Form::Biased)
     }
 
     /// Linear layers of one input, side by side: one packed matmul wherever no adapter scales the input of a part. Layers of
     /// [`Form::Conv1d`] come alone.
     pub fn project(&mut self, x: Id, modules: &[(&str, usize)], form: Form) -> Result<Id> {
-        let conv1d = form == Form::Conv1d;
+        self.projected(x, modules, form, None)
+    }
+
+    /// The same of layers that make queries, keys or values for attention with heads of `head_size` channels.
+    pub fn project_heads(&mut self, x: Id, modules: &[(&str, usize)], form: Form, head_size: usize) -> Result<Id> {
+        self.projected(x, modules, form, Some(head_size))
+    }
+
+    fn projected(&mut self, x: Id, modules: &[(&str, usize)], form: Form, head_size: Option<usize>) -> Result<Id> {
+        let (conv1d, bias) = (form == Form::Conv1d, form != Form::Unbiased);
         assert!(!conv1d || modules.len() == 1, "weights stored (in, out) cannot be packed along their first dimension");
         let in_features = self.graph.shape(x)[1];
         for (module, out_features) in modules {
             let module = format!("{}{module}", self.prefix);
-            self.sites.push(Site { module, in_features, out_features: *out_features, conv1d });
+            self.sites.push(Site { module, in_features, out_features: *out_features, conv1d, bias, head_size });
         }
-        let linear = Linear { flipped: conv1d, bias: form != Form::Unbiased, addend: false };
+        let linear = Linear { flipped: conv1d, bias, addend: false };
         let parts = |kind: &str, shape: &dyn Fn(usize) -> Shape| {
             modules.iter().map(|(module, out)| (format!("{module}.{kind}"), shape(*out))).collect::<Vec<_>>()
         };
@@ -149,15 +153,15 @@ impl<'a> Builder<'a> {
         if linear.bias {
             tensors.push(self.packed(parts("bias", &|out| vec![out])));
         }
-        if modules.iter().all(|(module, _)| self.offset(module, Place::Input).is_none()) {
+        if modules.iter().all(|(module, _)| self.vector(module, Place::Input).is_none()) {
             let y = self.graph.one(linear, &[&[x], tensors.as_slice()].concat())?;
             return self.scale_outputs(y, modules);
         }
         let mut whole = None;
         let mut start = 0;
         for part @ (module, out_features) in modules {
-            let input = match self.offset(module, Place::Input) {
-                Some(offset) => self.scale(x, Scale { start: 0, len: in_features, offset })?,
+            let input = match self.vector(module, Place::Input).map(|vector| scale_of(vector, 0)) {
+                Some(scale) => self.scale(x, scale)?,
                 None => x,
             };
             let mut inputs = vec![input];
@@ -222,14 +226,14 @@ impl<'a> Builder<'a> {
         for (module, out_features) in modules {
             let first = start;
             start += out_features;
-            let Some(offset) = self.offset(module, Place::Output) else { continue };
+            let Some(scale) = self.vector(module, Place::Output).map(|vector| scale_of(vector, first)) else {
+                continue;
+            };
             match &mut pending {
-                Some(scale) if scale.start + scale.len == first && scale.offset + scale.len == offset => {
-                    scale.len += out_features;
-                }
+                Some(before) if follows(before, &scale) => before.len += scale.len,
                 _ => {
-                    if let Some(scale) = pending.replace(Scale { start: first, len: *out_features, offset }) {
-                        y = self.scale(y, scale)?;
+                    if let Some(before) = pending.replace(scale) {
+                        y = self.scale(y, before)?;
                     }
                 }
             }
@@ -249,14 +253,22 @@ impl<'a> Builder<'a> {
         self.graph.leaf(Leaf::Table, vec![self.adapters, self.layout.len], Dtype::F32)
     }
 
-    fn offset(&self, module: &str, place: Place) -> Option<usize> {
+    fn vector(&self, module: &str, place: Place) -> Option<&LayoutVector> {
         let full = format!("{}{module}", self.prefix);
-        self.layout
-            .vectors
-            .iter()
-            .find(|vector| vector.module == full && vector.place == place)
-            .map(|vector| vector.offset)
+        self.layout.vectors.iter().find(|vector| vector.module == full && vector.place == place)
     }
+}
+
+/// What a vector does to the channels from `start` on.
+fn scale_of(vector: &LayoutVector, start: usize) -> Scale {
+    let LayoutVector { offset, len, repeat, shifted, .. } = *vector;
+    Scale { start, len: len * repeat, offset, repeat, shifted }
+}
+
+/// Whether one op can do both. The shift of the first would lie between the two vectors.
+fn follows(before: &Scale, next: &Scale) -> bool {
+    let plain = !before.shifted && !next.shifted && before.repeat == next.repeat;
+    plain && before.start + before.len == next.start && before.offset + before.len / before.repeat == next.offset
 }
 
 impl From<HiddenAct> for ActivationKind {

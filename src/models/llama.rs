@@ -105,7 +105,7 @@ impl Llama {
         let parts = [("q_proj", heads), ("k_proj", key_heads), ("v_proj", key_heads)];
         let parts = parts.map(|(part, heads)| (format!("{name}.{part}"), heads * head));
         let parts = parts.each_ref().map(|(part, out)| (part.as_str(), *out));
-        let mut qkv = b.project(x, &parts, Form::biased(self.qkv_bias))?;
+        let mut qkv = b.project_heads(x, &parts, Form::biased(self.qkv_bias), head)?;
         if self.qk_norm {
             for (part, start, groups) in [("q_norm", 0, heads), ("k_norm", heads * head, key_heads)] {
                 let norm = RmsNorm { start, groups, ..RmsNorm::rows(self.rms_norm_eps, 0.0) };

@@ -1,7 +1,7 @@
 //! MPNet (Song et al. 2020): an encoder whose attention knows how far tokens are apart, as Hugging Face's `modeling_mpnet.py`
 //! computes it.
 
-use super::layers::Builder;
+use super::layers::{Builder, Form};
 use super::relative::Buckets;
 use super::roberta::{first_state, two_layer_logits, two_layers};
 use super::{Common, ENCODER_TASKS, Family, Padding};
@@ -80,7 +80,8 @@ impl MpNet {
     fn block(&self, b: &mut Builder, x: Id, bias: Id, name: &str) -> Result<Id> {
         let hidden = self.common.hidden_size;
         let parts = ["q", "k", "v"].map(|part| format!("{name}.attention.attn.{part}"));
-        let qkv = b.linears(x, &parts.each_ref().map(|part| (part.as_str(), hidden)))?;
+        let parts = parts.each_ref().map(|part| (part.as_str(), hidden));
+        let qkv = b.project_heads(x, &parts, Form::Biased, hidden / self.num_attention_heads)?;
         let op = Attention { biased: true, ..Attention::full(self.num_attention_heads, hidden) };
         let mask = b.batch("mask");
         let context = b.graph.one(op, &[qkv, mask, bias])?;

@@ -135,7 +135,8 @@ impl T5 {
         let inner = self.num_heads * self.d_kv;
         let y = b.rms_norm(x, &format!("{name}.layer_norm"), self.norm(), self.common.hidden_size)?;
         let parts = ["q", "k", "v"].map(|part| format!("{name}.SelfAttention.{part}"));
-        let qkv = b.project(y, &parts.each_ref().map(|part| (part.as_str(), inner)), Form::Unbiased)?;
+        let parts = parts.each_ref().map(|part| (part.as_str(), inner));
+        let qkv = b.project_heads(y, &parts, Form::Unbiased, self.d_kv)?;
         let causal = stack == Stack::Decoder;
         let op = Attention { scale: 1.0, causal, biased: true, ..Attention::full(self.num_heads, inner) };
         let context = match stack {
@@ -154,8 +155,9 @@ impl T5 {
         let inner = self.num_heads * self.d_kv;
         let y = b.rms_norm(x, &format!("{name}.layer_norm"), self.norm(), self.common.hidden_size)?;
         let part = |part: &str| format!("{name}.EncDecAttention.{part}");
-        let queries = b.project(y, &[(&part("q"), inner)], Form::Unbiased)?;
-        let keys = b.project(encoder, &[(&part("k"), inner), (&part("v"), inner)], Form::Unbiased)?;
+        let queries = b.project_heads(y, &[(&part("q"), inner)], Form::Unbiased, self.d_kv)?;
+        let keys = [(&*part("k"), inner), (&*part("v"), inner)];
+        let keys = b.project_heads(encoder, &keys, Form::Unbiased, self.d_kv)?;
         let op = Attention { scale: 1.0, apart: true, ..Attention::full(self.num_heads, inner) };
         let mask = b.batch("mask");
         let context = b.graph.one(op, &[queries, keys, mask])?;

@@ -22,17 +22,18 @@ pub enum ActivationKind {
     Silu,
 }
 
-/// Inputs `x (N, C)`, and with a scale also `table (A, P)` and `slots (B)`: `y = f(x) ⊙ l`.
+/// Inputs `x (N, C)`, and with a scale also `table (A, P)` and `slots (B)`: `y = f(x) ⊙ l`, or `y = f(x) ⊙ l + b` with a shift.
 /// Folding the scale in saves one pass and, more, the memory of `f(x)`: the backward pass needs only `x`.
 #[derive(Debug, Clone, Copy)]
 pub struct Activation {
     /// Which function.
     pub kind: ActivationKind,
-    /// The scale applied to the result; it covers every channel.
+    /// The scale applied to the result; it covers every channel, with a parameter for each.
     pub scale: Option<Scale>,
 }
 
-/// Inputs `dy (N, C)` and those of the op. Outputs `dx = dy ⊙ l ⊙ f'(x)` and, with a scale, `dl (C) = Σ_n dy ⊙ f(x)`.
+/// Inputs `dy (N, C)` and those of the op. Outputs `dx = dy ⊙ l ⊙ f'(x)` and, with a scale, `dl (C) = Σ_n dy ⊙ f(x)`,
+/// followed with a shift by `db (C) = Σ_n dy`.
 #[derive(Debug, Clone, Copy)]
 pub struct ActivationGrad(pub Activation);
 
@@ -117,7 +118,10 @@ impl Op for Activation {
             None => Kernel::new(wgsl, 1, &[("rows", rows), ("columns", columns)], grid),
         };
         kernel.inputs.resize(3, 0);
-        kernel.with("kind", self.kind as u32).with("scaled", self.scale.is_some())
+        kernel
+            .with("kind", self.kind as u32)
+            .with("scaled", self.scale.is_some())
+            .with("shifted", self.scale.is_some_and(|scale| scale.shifted))
     }
 }
 
@@ -125,7 +129,7 @@ impl Op for ActivationGrad {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
         let dx = inputs[0].clone();
         Ok(match self.0.scale {
-            Some(scale) => vec![dx, vec![scale.len]],
+            Some(scale) => vec![dx, vec![scale.table_len()]],
             None => vec![dx],
         })
     }
@@ -143,7 +147,7 @@ impl Op for ActivationGrad {
         };
         let parameters = inputs[2].dim(1)?;
         let (rows, slots) = slots(&inputs[3], inputs[0].dim(0)?)?;
-        let mut dl = vec![0.0; channels];
+        let mut dl = vec![0.0; scale.table_len()];
         with_floats(&[&inputs[0], &inputs[1], &inputs[2]], |x| {
             let value = kind.map(x[1], false);
             let each = dx.chunks_exact_mut(channels).zip(x[0].chunks_exact(channels)).zip(value.chunks_exact(channels));
@@ -152,12 +156,15 @@ impl Op for ActivationGrad {
                 let vector = &x[2][first..first + channels];
                 for i in 0..channels {
                     dl[i] += dy[i] * value[i];
+                    if scale.shifted {
+                        dl[channels + i] += dy[i];
+                    }
                     dx[i] *= dy[i] * vector[i];
                 }
             }
             Ok(())
         })?;
-        Ok(vec![tensor(dx, inputs[0].dims())?, tensor(dl, &[channels])?])
+        Ok(vec![tensor(dx, inputs[0].dims())?, tensor(dl, &[scale.table_len()])?])
     }
 
     fn kernel(&self, io: &Io) -> Kernel {
@@ -172,6 +179,7 @@ impl Op for ActivationGrad {
         let wgsl = include_str!("scaled_activation_grad.wgsl");
         Kernel::new(wgsl, 4, &scale.sizes(&io.inputs[1..]), grid(columns.div_ceil(width)))
             .with("kind", kind)
+            .with("shifted", scale.shifted)
             .with_size("dl_offset", io.output_offsets[1])
             .with_size("width", width)
             .with_size("height", height)

@@ -1,4 +1,4 @@
-// y = f(x) ⊙ l: an activation with the IA3 scale of its result folded in. One workgroup computes 64 elements.
+// y = f(x) ⊙ l + b: an activation with the IA3 scale and shift of its result folded in. One workgroup computes 64 elements.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // (rows, columns)
 @group(0) @binding(1) var<storage, read> table: array<f32>; // (adapters, parameters), read only if scaled
@@ -11,7 +11,8 @@ override rows: u32 = 4u;
 override columns: u32 = 16u;
 override rows_a_slot: u32 = 1u;
 override parameters: u32 = 16u;
-override offset: u32 = 0u;
+override offset: u32 = 0u; // of l; b follows it
+override shifted: bool = false;
 
 // Absolute error below 3e-7: Abramowitz and Stegun 7.1.26.
 fn erf(v: f32) -> f32 {
@@ -49,7 +50,11 @@ fn main(
     }
     var result = value(x[at]);
     if (scaled) {
-        result *= table[slots[at / columns / rows_a_slot] * parameters + offset + at % columns];
+        let l = slots[at / columns / rows_a_slot] * parameters + offset + at % columns;
+        result *= table[l];
+        if (shifted) {
+            result += table[l + columns];
+        }
     }
     y[at] = result;
 }

@@ -1,4 +1,4 @@
-// y = x ⊙ l on some channels, x on the others; l by batch row. One workgroup computes 64 elements.
+// y = x ⊙ l + b on some channels, x on the others; l and b by batch row, b only if shifted. One workgroup computes 64 elements.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // (rows, columns)
 @group(0) @binding(1) var<storage, read> table: array<f32>; // (adapters, parameters)
@@ -11,7 +11,9 @@ override rows_a_slot: u32 = 1u;
 override parameters: u32 = 16u;
 override start: u32 = 0u;
 override len: u32 = 16u;
-override offset: u32 = 0u;
+override offset: u32 = 0u; // of l; b follows it
+override repeat: u32 = 1u; // channels that share an element of l
+override shifted: bool = false;
 
 @compute @workgroup_size(64)
 fn main(
@@ -27,7 +29,11 @@ fn main(
     let channel = at % columns - start;
     var value = x[at];
     if (channel < len) {
-        value *= table[slots[at / columns / rows_a_slot] * parameters + offset + channel];
+        let l = slots[at / columns / rows_a_slot] * parameters + offset + channel / repeat;
+        value *= table[l];
+        if (shifted) {
+            value += table[l + len / repeat];
+        }
     }
     y[at] = value;
 }

@@ -1,4 +1,4 @@
-// dx = dy ⊙ l ⊙ f'(x) and dl = Σ_rows dy ⊙ f(x), for y = f(x) ⊙ l.
+// dx = dy ⊙ l ⊙ f'(x), dl = Σ_rows dy ⊙ f(x) and db = Σ_rows dy, for y = f(x) ⊙ l + b.
 // One workgroup owns `width` channels over all rows: `height` invocations a channel, which add up in workgroup memory.
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>; // (rows, columns)
@@ -6,7 +6,7 @@
 @group(0) @binding(2) var<storage, read> table: array<f32>; // (adapters, parameters)
 @group(0) @binding(3) var<storage, read> slots: array<u32>; // (rows / rows_a_slot)
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>; // (rows, columns)
-@group(0) @binding(5) var<storage, read_write> dl: array<f32>; // (columns), from dl_offset on
+@group(0) @binding(5) var<storage, read_write> dl: array<f32>; // (columns), once or twice, from dl_offset on
 
 override kind: u32 = 0u; // 0 gelu, 1 gelu by tanh, 2 relu, 3 tanh, 4 silu
 override rows: u32 = 4u;
@@ -14,11 +14,13 @@ override columns: u32 = 16u;
 override rows_a_slot: u32 = 1u;
 override parameters: u32 = 16u;
 override offset: u32 = 0u;
+override shifted: bool = false; // db follows dl
 override dl_offset: u32 = 0u;
 override width: u32 = 16u;
 override height: u32 = 4u;
 
-var<workgroup> sums: array<f32, width * height>;
+// Of dl and db.
+var<workgroup> sums: array<vec2<f32>, width * height>;
 
 // Absolute error below 3e-7: Abramowitz and Stegun 7.1.26.
 fn erf(v: f32) -> f32 {
@@ -61,12 +63,12 @@ fn value_and_slope(v: f32) -> vec2<f32> {
 @compute @workgroup_size(width, height)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let column = group.x * width + lane.x;
-    var sum = 0.0;
+    var sum = vec2(0.0, 0.0);
     if (column < columns) {
         for (var row = lane.y; row < rows; row += height) {
             let at = row * columns + column;
             let found = value_and_slope(x[at]);
-            sum += dy[at] * found.x;
+            sum += vec2(dy[at] * found.x, dy[at]);
             dx[at] = dy[at] * found.y * table[slots[row / rows_a_slot] * parameters + offset + column];
         }
     }
@@ -80,6 +82,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         }
     }
     if (lane.y == 0u && column < columns) {
-        dl[dl_offset + column] = sum;
+        dl[dl_offset + column] = sum.x;
+        if (shifted) {
+            dl[dl_offset + columns + column] = sum.y;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::start::{Start, copy_vectors};
-use crate::adapter::{self, Adapter, AdapterConfig, Missing, Targets, TaskType};
+use crate::adapter::{self, Adapter, AdapterConfig, Init, Layout, Missing, Targets, TaskType};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,8 +27,15 @@ pub struct AdapterOptions {
     pub modules_to_save: Option<Vec<String>>,
     /// Start from ones (the default), or from N(0, 1) to make an adapter that shows in tests.
     pub init_ia3_weights: Option<bool>,
-    /// Seed of that.
+    /// Start from vectors drawn around one instead.
+    pub init: Option<Init>,
+    /// Seed of what is drawn.
     pub seed: Option<u64>,
+    /// A shift beside every vector, `h ⊙ l + b`. Default: as the adapter to start from, else none.
+    pub shift: Option<bool>,
+    /// One value for each attention head in the vectors of queries, keys and values. Default: as the adapter to start from, else one
+    /// for each channel.
+    pub per_head: Option<bool>,
     /// Start from the vectors of another adapter, with its targets unless others are named; where it has none, as without.
     #[serde(skip)]
     pub from: Option<Start>,
@@ -77,7 +84,7 @@ impl From<MissingOption> for Missing {
 /// How much of a model an adapter trains.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ParameterCount {
-    /// Elements of vectors and head.
+    /// Elements of vectors, shifts and head.
     pub trainable: usize,
     /// All elements, base model included.
     pub total: usize,
@@ -105,6 +112,7 @@ impl Session {
             init_ia3_weights: options.init_ia3_weights.unwrap_or(true),
             ..self.targets(&options)?
         };
+        options.check_init()?;
         let start = options.from.as_ref().map(|start| self.started(start)).transpose()?;
         if let Some(start) = &start {
             config = options.targets_of(config, start);
@@ -113,9 +121,10 @@ impl Session {
             self.base.restrict(&mut config, layers)?;
         }
         let places = self.base.settle(&mut config)?;
-        let mut fresh = Adapter::new(config, &self.base.sites, &places, options.seed.unwrap_or(0));
+        let told = options.fresh(start.as_ref(), &self.base.sites, &places)?;
+        let mut fresh = Adapter::new(config, &self.base.sites, &places, told);
         if let Some(start) = &start {
-            copy_vectors(start, &mut fresh)?;
+            copy_vectors(start, &mut fresh, &self.base.sites)?;
         }
         let fresh = self.with_model_head(fresh);
         self.adapters.insert(name.into(), fresh);
@@ -185,8 +194,8 @@ impl Session {
 
     /// How much of the model an adapter trains; a head that training will add counts.
     pub fn trainable_parameters(&self, name: &str) -> Result<ParameterCount> {
-        let vectors: usize = self.adapter(name)?.vectors.values().map(Vec::len).sum();
-        let trainable = vectors + self.base.head_len();
+        let vectors = Layout::with_head(&self.base.sites, &[self.adapter(name)?], &[]);
+        let trainable = vectors.len + self.base.head_len();
         let base = (self.weight_bytes() / 4) + self.extra.values().map(|tensor| tensor.data.len()).sum::<usize>();
         let total = base + trainable;
         Ok(ParameterCount { trainable, total, percentage: 100.0 * trainable as f64 / total as f64 })

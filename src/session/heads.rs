@@ -36,8 +36,11 @@ impl Session {
         let rows = self.forward(&examples.texts, &base, Output::Embedding, InferOptions::default()).await?;
         self.base_head = Some(self.prototype_head(&rows, &examples.classes()));
         if adapter.head.is_none() {
-            let fresh = adapter.vectors.values().flatten().all(|x| *x == 1.0);
-            let rows = if fresh { rows } else { self.embeddings_with("", &adapter, &examples.texts).await? };
+            let rows = if adapter.changes_nothing() {
+                rows
+            } else {
+                self.embeddings_with("", &adapter, &examples.texts).await?
+            };
             adapter.head = Some(self.prototype_head(&rows, &examples.classes()));
         }
         Ok(adapter)

@@ -1,7 +1,7 @@
 //! A whole model file with an adapter folded in, produced piece by piece; the session's own weights stay as they are.
 
 use super::Session;
-use crate::adapter::merge::fold;
+use crate::adapter::merge::{check_biases, fold, weight_for};
 use crate::adapter::{Adapter, TaskType};
 use crate::checkpoint::{HostTensor, safetensors};
 use crate::error::{Error, Result};
@@ -37,9 +37,11 @@ pub(super) struct Merge {
 
 impl Session {
     /// Starts writing a `model.safetensors` with the adapter folded in. Returns its size in bytes.
+    /// [`Error::BadAdapter`] where the adapter shifts a layer without a bias.
     pub fn begin_merge(&mut self, name: &str) -> Result<u64> {
         self.check_loaded()?;
         let adapter = self.with_model_head(self.adapter(name)?.clone());
+        check_biases(name, &adapter, &self.base)?;
         let mut entries = self.entries(&adapter)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let header =
@@ -71,7 +73,22 @@ impl Session {
     }
 
     async fn merged(&self, merge: &Merge, entry: &Entry) -> Result<Vec<u8>> {
-        let mut tensor = match &entry.source {
+        let mut tensor = self.tensor(entry).await?;
+        let weight = match weight_for(&merge.adapter, &self.base, &entry.name) {
+            Some(name) => {
+                // In the order of names a bias comes before its weight, which is still to be written.
+                let weight = merge.entries.iter().find(|entry| entry.name == name);
+                Some(self.tensor(weight.ok_or(Error::TensorMissing { name })?).await?)
+            }
+            None => None,
+        };
+        fold(&merge.name, &merge.adapter, &self.base, &entry.name, &mut tensor, weight.as_ref())?;
+        Ok(bytemuck::cast_slice(&tensor.data).to_vec())
+    }
+
+    /// A tensor as the base model has it.
+    async fn tensor(&self, entry: &Entry) -> Result<HostTensor> {
+        Ok(match &entry.source {
             Source::Device { leaf, start } => {
                 let backend = self.backend.as_ref().expect("a loaded session has a device");
                 let packed = backend.read(leaf).await?;
@@ -80,9 +97,7 @@ impl Session {
             }
             Source::Head(tensor) => tensor.clone(),
             Source::Extra(name) => self.extra[name].clone(),
-        };
-        fold(&merge.name, &merge.adapter, &self.base, &entry.name, &mut tensor)?;
-        Ok(bytemuck::cast_slice(&tensor.data).to_vec())
+        })
     }
 
     /// Every tensor of the file, named as transformers names it in the task model.

@@ -37,7 +37,7 @@ pub use task::{Pooling, Task};
 pub use template::Template;
 pub use tokens::{SpanAnswer, Tagging};
 
-use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout, Place};
+use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout};
 use crate::backend::{Backend, Progress};
 use crate::checkpoint::{HostTensor, Tokenizer};
 use crate::error::{Error, Result};
@@ -163,7 +163,8 @@ impl Session {
     /// Bytes of the adapters' vectors and heads.
     pub fn adapter_bytes(&self) -> usize {
         let size = |adapter: &Adapter| {
-            adapter.vectors.values().map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, Head::elements)
+            let vectors = adapter.vectors.values().chain(adapter.shifts.values());
+            vectors.map(Vec::len).sum::<usize>() + adapter.head.as_ref().map_or(0, Head::elements)
         };
         self.adapters.values().map(size).sum::<usize>() * 4
     }
@@ -195,14 +196,7 @@ impl Session {
     fn training_plan(&self, shape: BatchShape, adapter: Option<&str>) -> Result<Plan> {
         let head = self.base.head_sizes();
         let layout = match adapter {
-            Some(name) => {
-                let adapter = self.adapter(name)?;
-                let held = |(index, place): &(usize, Place)| {
-                    adapter.vectors.contains_key(&(self.base.sites[*index].module.clone(), *place))
-                };
-                let both = (0..self.base.sites.len()).flat_map(|index| [(index, Place::Output), (index, Place::Input)]);
-                Layout::new(&self.base.sites, &both.filter(held).collect::<Vec<_>>(), &head)
-            }
+            Some(name) => Layout::with_head(&self.base.sites, &[self.adapter(name)?], &head),
             None => {
                 let places = self.base.settle(&mut AdapterConfig::usual(&self.base.model_type))?;
                 Layout::new(&self.base.sites, &places, &head)

@@ -2,33 +2,23 @@
 
 use crate::adapter::Layout;
 use crate::ops::{PairLossKind, RankLoss, RankVariant};
-use crate::train::{Adafactor, AdamW, ContrastiveLoss, LossVariant, LossWeights, Optimizer, OptimizerOption, Settings};
+use crate::train::{
+    Adafactor, AdamW, ContrastiveLoss, LossVariant, LossWeights, Optimizer, OptimizerOption, Rates, Settings,
+};
 
 impl Settings {
     /// The optimiser's settings for the step after `done` steps.
     pub(super) fn optimizer(&self, done: usize, layout: &Layout) -> Optimizer {
         let (step, rate) = (done + 1, self.rate(done));
-        let [learning_rate, head_learning_rate] = [self.learning_rate * rate, self.head_learning_rate * rate];
+        let [vectors, head] = [self.learning_rate * rate, self.head_learning_rate * rate];
+        let segments = Rates { vectors, head, layers: &self.layer_rates }.segments(layout);
         let (weight_decay, max_grad_norm) = (self.weight_decay, self.max_grad_norm);
         match self.optimizer {
             OptimizerOption::Adamw => {
-                let head_start = layout.head_start();
                 let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
-                let rates = AdamW {
-                    step,
-                    learning_rate,
-                    head_learning_rate,
-                    head_start,
-                    weight_decay,
-                    beta1,
-                    beta2,
-                    eps,
-                    max_grad_norm,
-                };
-                rates.into()
+                AdamW { step, segments, weight_decay, beta1, beta2, eps, max_grad_norm }.into()
             }
             OptimizerOption::Adafactor => {
-                let segments = Adafactor::segments(layout, learning_rate, head_learning_rate);
                 Adafactor { step, segments, weight_decay, max_grad_norm, ..Adafactor::default() }.into()
             }
         }

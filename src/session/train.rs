@@ -36,7 +36,8 @@ impl Session {
             return Err(mismatch(self.options.task, Task::TextClassification));
         }
         let options = self.told(examples, options)?;
-        let settings = |count: usize| options.resolve(count, self.base.labels.len(), self.model.common().longest);
+        let (labels, longest, layers) = (self.base.labels.len(), self.model.common().longest, self.base.layers());
+        let settings = |count: usize| options.resolve(count, labels, longest, layers);
         let mut settled = settings(examples.len())?;
         let mut examples = self.examples(examples, Some(settled.max_length))?;
         if settled.packing {

@@ -1,21 +1,8 @@
 //! Adafactor (Shazeer and Stern 2018) without first moment and relative steps: the settings of a step, the CPU twin and the kernel.
 
 use super::optimizer::clip;
-use crate::adapter::Layout;
+use super::segment::Segment;
 use crate::kernel::Kernel;
-
-/// A tensor in the flat buffer, with a learning rate of its own; a vector is a matrix of one row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Segment {
-    /// First element.
-    pub offset: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Elements of a row.
-    pub columns: usize,
-    /// Learning rate, before it is scaled by the root mean square of the tensor.
-    pub learning_rate: f32,
-}
 
 /// Settings of one optimiser step. Formulas as transformers' `Adafactor` with `relative_step=False`, `scale_parameter=True`,
 /// `warmup_init=False` and `beta1=None`, which is what T-Few trains with (arXiv 2205.05638).
@@ -26,7 +13,7 @@ pub struct Segment {
 pub struct Adafactor {
     /// Which step this is, from 1: for the decay.
     pub step: usize,
-    /// The tensors, which have an update of their own each.
+    /// The tensors, which have an update of their own each. Their learning rates are scaled by the root mean square of the tensor.
     pub segments: Vec<Segment>,
     /// Added to squared gradients.
     pub eps: f32,
@@ -59,24 +46,11 @@ impl Default for Adafactor {
 }
 
 impl Adafactor {
-    /// The tensors of a layout: vectors at one rate, weights and biases of the head at another.
-    pub fn segments(layout: &Layout, learning_rate: f32, head_learning_rate: f32) -> Vec<Segment> {
-        let row = |offset, columns, learning_rate| Segment { offset, rows: 1, columns, learning_rate };
-        let mut found: Vec<Segment> =
-            layout.vectors.iter().map(|vector| row(vector.offset, vector.len, learning_rate)).collect();
-        for layer in &layout.head {
-            let weight = row(layer.weight_offset, layer.in_features, head_learning_rate);
-            found.push(Segment { rows: layer.out_features, ..weight });
-            found.extend(layer.bias.then(|| row(layer.bias_offset, layer.out_features, head_learning_rate)));
-        }
-        found
-    }
-
     /// The CPU twin of `adafactor.wgsl`: one step over parameters and moments `(P)`, with the gradient `(P)`.
     pub fn update(&self, parameters: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32], norm: f32) {
         let clip = clip(self.max_grad_norm, norm);
         for segment in &self.segments {
-            let range = segment.offset..segment.offset + segment.rows * segment.columns;
+            let range = segment.range();
             let gradient: Vec<f32> = gradient[range.clone()].iter().map(|g| g * clip).collect();
             let rows = &mut first[segment.offset..][..segment.rows];
             let columns = &mut second[segment.offset..][..segment.columns];
@@ -124,10 +98,7 @@ impl Adafactor {
     pub fn packed(&self) -> Vec<u32> {
         let Adafactor { eps, least_scale, clip_threshold, weight_decay, max_grad_norm, .. } = *self;
         let floats = [self.decay(), eps, least_scale, clip_threshold, weight_decay, max_grad_norm];
-        let segments = self.segments.iter().flat_map(|Segment { offset, rows, columns, learning_rate }| {
-            [*offset as u32, *rows as u32, *columns as u32, learning_rate.to_bits()]
-        });
-        floats.map(f32::to_bits).into_iter().chain(segments).collect()
+        floats.map(f32::to_bits).into_iter().chain(self.segments.iter().flat_map(Segment::packed)).collect()
     }
 }
 

@@ -1,9 +1,13 @@
 // One AdamW step with global-norm clipping. One workgroup does all: it needs the norm of the whole gradient first.
 
-struct Settings {
-    head_start: u32, // first parameter that belongs to the head
+struct Segment {
+    offset: u32, // first element
+    rows: u32, // 1 for a vector
+    columns: u32,
     learning_rate: f32,
-    head_learning_rate: f32,
+}
+
+struct Settings {
     weight_decay: f32,
     beta1: f32,
     beta2: f32,
@@ -11,6 +15,7 @@ struct Settings {
     max_grad_norm: f32, // 0 clips nothing
     correction1: f32, // 1 - beta1^step
     correction2: f32, // sqrt(1 - beta2^step)
+    segments: array<Segment>, // together all parameters
 }
 
 @group(0) @binding(0) var<storage, read> gradient: array<f32>; // (count), then the loss
@@ -21,6 +26,7 @@ struct Settings {
 @group(0) @binding(5) var<storage, read_write> result: array<f32>; // (2), loss and gradient norm
 
 override count: u32 = 256u;
+override segments: u32 = 1u;
 
 var<workgroup> squares: array<f32, 256>;
 
@@ -29,8 +35,7 @@ fn finite(v: f32) -> bool {
     return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
 }
 
-fn update(i: u32, clip: f32) {
-    let rate = select(settings.head_learning_rate, settings.learning_rate, i < settings.head_start);
+fn update(i: u32, rate: f32, clip: f32) {
     let g = gradient[i] * clip;
     let m = first[i] + (1.0 - settings.beta1) * (g - first[i]);
     let v = settings.beta2 * second[i] + (1.0 - settings.beta2) * g * g;
@@ -68,7 +73,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     if (settings.max_grad_norm > 0.0) {
         clip = min(settings.max_grad_norm / (norm + 1e-6), 1.0);
     }
-    for (var i = lane; i < count; i += 256u) {
-        update(i, clip);
+    for (var s = 0u; s < segments; s++) {
+        let segment = settings.segments[s];
+        for (var i = lane; i < segment.rows * segment.columns; i += 256u) {
+            update(segment.offset + i, segment.learning_rate, clip);
+        }
     }
 }

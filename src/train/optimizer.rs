@@ -51,7 +51,7 @@ impl Optimizer {
     /// parameters, first and second moments `(count)` and `(loss, norm)`.
     pub fn kernel(&self, count: usize) -> Kernel {
         match self {
-            Optimizer::AdamW(_) => AdamW::kernel(count),
+            Optimizer::AdamW(settings) => settings.kernel(count),
             Optimizer::Adafactor(settings) => settings.kernel(count),
         }
     }
@@ -59,7 +59,7 @@ impl Optimizer {
     /// The settings as the kernel lays them out: as many numbers for every step of a run.
     pub fn packed(&self) -> Vec<u32> {
         match self {
-            Optimizer::AdamW(settings) => settings.packed().to_vec(),
+            Optimizer::AdamW(settings) => settings.packed(),
             Optimizer::Adafactor(settings) => settings.packed(),
         }
     }

@@ -1,5 +1,6 @@
 //! What a training run can be told, and the settings that follow when it is told little.
 
+use super::layer_rates::LayerRates;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +102,8 @@ pub struct TrainOptions {
     pub learning_rate: Option<f32>,
     /// Peak learning rate of the head.
     pub head_learning_rate: Option<f32>,
+    /// What that of the vectors is multiplied with, layer by layer.
+    pub layer_learning_rates: Option<LayerRates>,
     /// What is minimised.
     pub objective: Option<Objective>,
     /// Which contrastive loss, with that objective.
@@ -146,6 +149,8 @@ pub struct Settings {
     pub learning_rate: f32,
     /// Peak learning rate of the head.
     pub head_learning_rate: f32,
+    /// What that of the vectors is multiplied with in each layer; empty for 1 in all.
+    pub layer_rates: Vec<f32>,
     /// What is minimised.
     pub objective: Objective,
     /// Which contrastive loss.
@@ -200,9 +205,10 @@ impl TrainOptions {
         }
     }
 
-    /// Decides every setting for `examples` examples, or rows of packed ones, of `classes` classes and a model that takes `longest` tokens.
+    /// Decides every setting for `examples` examples, or rows of packed ones, of `classes` classes and a model of `layers` layers that takes
+    /// `longest` tokens.
     /// [`Error::BadOption`] names the option that makes no sense.
-    pub fn resolve(&self, examples: usize, classes: usize, longest: usize) -> Result<Settings> {
+    pub fn resolve(&self, examples: usize, classes: usize, longest: usize, layers: usize) -> Result<Settings> {
         let told = self.with_preset();
         told.check(longest)?;
         // With many examples a class, or two classes, single labels carry enough signal and the head learns along with the vectors.
@@ -234,6 +240,7 @@ impl TrainOptions {
             batch_size,
             learning_rate: told.learning_rate.unwrap_or(1e-2),
             head_learning_rate: told.head_learning_rate.unwrap_or(1e-2),
+            layer_rates: told.layer_learning_rates.map_or(Ok(Vec::new()), |rates| rates.resolve(layers))?,
             objective,
             contrastive_loss: told.contrastive_loss.unwrap_or(ContrastiveLoss::Supervised),
             temperature: told.temperature.unwrap_or(0.1),

@@ -26,7 +26,7 @@ mod tests {
     fn rates(schedule: Schedule) -> Vec<f32> {
         let options =
             TrainOptions { steps: Some(10), warmup_ratio: Some(0.2), schedule: Some(schedule), ..Default::default() };
-        let settings = options.resolve(8, 2, 64).unwrap();
+        let settings = options.resolve(8, 2, 64, 1).unwrap();
         [0, 1, 2, 6, 9].map(|step| settings.rate(step)).to_vec()
     }
 

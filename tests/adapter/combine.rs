@@ -1,9 +1,9 @@
 //! Sums and products of adapters.
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Missing, Place, product, weighted_sum};
+use ia3_web::adapter::{Adapter, AdapterConfig, Fresh, Init, Layout, Missing, Place, product, weighted_sum};
 use ia3_web::session::Pooling;
 
-use super::support::{base, code, fresh, multi, tensors};
+use super::support::{base, code, fresh, multi, shifted, tensors};
 
 #[test]
 fn a_weighted_sum_is_pefts() {
@@ -42,6 +42,54 @@ fn heads_for_the_same_labels_are_summed_too() {
     let adapter = fresh(&base(Pooling::Pooler), AdapterConfig::default());
     let sum = weighted_sum(&[&adapter, &adapter], &[0.5, 0.5], Missing::One, &base(Pooling::Pooler).sites).unwrap();
     assert_eq!(sum, adapter);
+}
+
+/// The second adapter on what the first makes of a channel, and the weighted sum of what both make of it.
+#[test]
+fn shifts_are_composed_and_summed() {
+    let base = base(Pooling::Pooler);
+    let (first, mut other) = (shifted(&base, 1), shifted(&base, 2));
+    let key = ("bert.encoder.layer.0.attention.self.key".to_string(), Place::Output);
+    let missing = ("bert.encoder.layer.0.attention.self.value".to_string(), Place::Output);
+    other.shifts.remove(&missing);
+    let apply = |adapter: &Adapter, key: &(String, Place), h: f32, i: usize| {
+        h * adapter.vectors[key][i] + adapter.shifts.get(key).map_or(0.0, |shift| shift[i])
+    };
+    let both = product(&[&first, &other], &base.sites);
+    let sum = weighted_sum(&[&first, &other], &[0.25, 0.75], Missing::One, &base.sites).unwrap();
+    for key in [&key, &missing] {
+        for (i, h) in [(0, 1.0), (5, -0.5), (23, 2.0)] {
+            let (one, two) = (apply(&first, key, h, i), apply(&other, key, h, i));
+            assert!((apply(&both, key, h, i) - apply(&other, key, one, i)).abs() < 1e-5);
+            assert!((apply(&sum, key, h, i) - (0.25 * one + 0.75 * two)).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn heads_keep_one_value_where_all_adapters_have_one() {
+    let base = base(Pooling::Pooler);
+    let made = |per_head, seed| {
+        let mut config = AdapterConfig::default();
+        let places = base.settle(&mut config).unwrap();
+        Adapter::new(config, &base.sites, &places, Fresh { init: Init::Uniform(0.5), seed, per_head, shift: false })
+    };
+    let (a, b, channels) = (made(true, 1), made(true, 2), made(false, 3));
+    let sum = |pair: &[&Adapter]| weighted_sum(pair, &[0.3, 0.7], Missing::One, &base.sites).unwrap();
+    for (found, per_head) in
+        [(sum(&[&a, &b]), true), (product(&[&a, &b], &base.sites), true), (sum(&[&a, &channels]), false)]
+    {
+        assert_eq!(found.per_head, per_head);
+        assert_eq!(found.check_heads(&base.sites).is_ok(), per_head);
+    }
+    // Side by side in one batch every channel has an element, and both adapters are as they were.
+    let union = Layout::union(&base.sites, &[&a, &channels]);
+    assert_eq!(union, Layout::union(&base.sites, &[&channels]));
+    for adapter in [&a, &channels] {
+        let mut again = made(adapter.per_head, 9);
+        union.unpack(&union.pack(adapter), &mut again);
+        assert_eq!(again, *adapter);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Adapters in flat buffers, and fresh ones.
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Layout};
+use ia3_web::adapter::{Adapter, AdapterConfig, Fresh, Layout};
 use ia3_web::session::Pooling;
 
 use super::support::{base, fresh, multi};
@@ -42,10 +42,10 @@ fn fresh_vectors_are_ones_or_drawn_by_seed() {
     let base = base(Pooling::Mean);
     let mut config = AdapterConfig::default();
     let places = base.settle(&mut config).unwrap();
-    let ones = Adapter::new(config.clone(), &base.sites, &places, 1);
+    let ones = Adapter::new(config.clone(), &base.sites, &places, Fresh { seed: 1, ..Fresh::default() });
     assert!(ones.vectors.values().flatten().all(|value| *value == 1.0));
     config.init_ia3_weights = false;
-    let drawn = |seed| Adapter::new(config.clone(), &base.sites, &places, seed);
+    let drawn = |seed| Adapter::new(config.clone(), &base.sites, &places, Fresh { seed, ..Fresh::default() });
     assert_eq!(drawn(1), drawn(1));
     assert_ne!(drawn(1), drawn(2));
     let values: Vec<f32> =

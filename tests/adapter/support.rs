@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use ia3_web::Result;
-use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, Targets, load};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Fresh, Head, Init, Targets, load};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::{read_all, write};
 use ia3_web::session::Pooling;
@@ -38,9 +38,21 @@ pub fn pattern(pattern: &str) -> Option<Targets> {
 pub fn fresh(base: &Base, config: AdapterConfig) -> Adapter {
     let mut config = AdapterConfig { init_ia3_weights: false, ..config };
     let places = base.settle(&mut config).unwrap();
-    let mut adapter = Adapter::new(config, &base.sites, &places, 7);
+    let mut adapter = Adapter::new(config, &base.sites, &places, Fresh { seed: 7, ..Fresh::default() });
     let weight = (0..base.labels.len() * 24).map(|i| i as f32).collect();
     adapter.head = Some(Head::single(base, weight, vec![0.5; base.labels.len()]));
+    adapter
+}
+
+/// An adapter with vectors and shifts that show.
+pub fn shifted(base: &Base, seed: u64) -> Adapter {
+    let mut config = AdapterConfig::default();
+    let places = base.settle(&mut config).unwrap();
+    let told = Fresh { init: Init::Uniform(0.5), seed, shift: true, per_head: false };
+    let mut adapter = Adapter::new(config, &base.sites, &places, told);
+    for (key, shift) in &mut adapter.shifts {
+        *shift = adapter.vectors[key].iter().map(|value| value - 1.25).collect();
+    }
     adapter
 }
 

@@ -13,7 +13,10 @@ pub fn fixtures(path: &str) -> PathBuf {
 /// Its linear layers.
 pub fn base(pooling: Pooling) -> Base {
     let prefix = if pooling == Pooling::Pooler { "bert." } else { "" };
-    let site = |module: String, in_features, out_features| Site { module, in_features, out_features, conv1d: false };
+    let site = |module: String, in_features, out_features| {
+        let head_size = module.contains(".self.").then_some(8);
+        Site { module, in_features, out_features, conv1d: false, bias: true, head_size }
+    };
     let layer = |i: usize| {
         let path = |name: &str| format!("{prefix}encoder.layer.{i}.{name}");
         let square = ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"];

@@ -2,9 +2,12 @@
 
 use crate::support::session::*;
 use crate::{refused, says};
+use ia3_web::adapter::Init;
+use ia3_web::checkpoint::HostTensor;
+use ia3_web::checkpoint::safetensors::write;
 use ia3_web::models::BatchShape;
 use ia3_web::session::Pooling;
-use ia3_web::session::{AdapterOptions, CombineOptions, Selection, Session, SessionOptions};
+use ia3_web::session::{AdapterOptions, CombineOptions, Selection, Session, SessionOptions, Start};
 use pollster::block_on;
 use serde_json::json;
 
@@ -72,6 +75,58 @@ fn options_of_an_adapter_that_make_no_sense() {
         session.combine_adapters("new", &sources, weights)
     });
     refused(session, "bad-option", &["sources"], |session| session.combine_adapters("new", &[], Default::default()));
+}
+
+#[test]
+fn choices_of_a_new_adapter_that_exclude_one_another() {
+    let session = &mut with_adapter(Pooling::Mean);
+    add_shifted(session, "shifted", json!({}), 1);
+    let from = |name: &str, options| AdapterOptions { from: Some(Start::Name(name.into())), ..told(options) };
+    let value = json!({"targetModules": ["output.dense"], "feedforwardModules": ["output.dense"], "perHead": true});
+    let cases = [
+        (from("mine", json!({"init": "ones"})), "bad-option", ["init", "from"]),
+        (told(json!({"init": {"normal": 0.1}, "initIa3Weights": false})), "bad-option", ["init", "initIa3Weights"]),
+        (told(json!({"init": {"normal": -0.1}})), "bad-option", ["init", "-0.1"]),
+        (told(json!({"init": {"uniform": 1e9}})), "bad-option", ["init", "1000000000"]),
+        (AdapterOptions { init: Some(Init::Normal(f32::NAN)), ..Default::default() }, "bad-option", ["init", "NaN"]),
+        (told(value), "bad-option", ["perHead", "keys"]),
+        (from("shifted", json!({"shift": false})), "bad-option", ["shift", "start from"]),
+        (from("mine", json!({"perHead": true})), "adapter-mismatch", ["one attention head", ".key"]),
+    ];
+    for (options, code, words) in cases {
+        refused(session, code, &words, |session| session.add_adapter("new", options));
+    }
+}
+
+#[test]
+fn files_of_our_own_that_do_not_fit() {
+    let session = &mut session(Pooling::Mean);
+    add_shifted(session, "mine", json!({}), 2);
+    let files = session.save_adapter("mine").unwrap();
+    let with =
+        |name: &str, bytes: Vec<u8>| files.clone().into_iter().chain([(name.to_string(), bytes)]).collect::<Files>();
+    let renamed = |from: &str, to: &str, shape: Option<usize>| {
+        let tensor = |(name, mut tensor): (String, HostTensor)| {
+            if let Some(len) = shape {
+                tensor = HostTensor::new(vec![len], vec![0.0; len]);
+            }
+            (name.replace(from, to), tensor)
+        };
+        with(SHIFTS, write(&shifts(session, "mine").into_iter().map(tensor).collect()))
+    };
+    let cases = [
+        (renamed("layer.1.", "layer.9.", None), "bad-adapter", "layer.9."),
+        (renamed(".key.", ".query.", None), "bad-adapter", ".query."),
+        (renamed(".ia3_b", ".ia3_l", None), "bad-adapter", "ia3_l"),
+        (renamed("", "", Some(5)), "adapter-mismatch", "[5]"),
+        (with(SHIFTS, b"<!DOCTYPE html>".to_vec()), "bad-adapter", SHIFTS),
+        (with("ia3_options.json", b"{}".to_vec()), "bad-adapter", "per_head"),
+        (with("ia3_options.json", br#"{"per_head": true, "more": 1}"#.to_vec()), "bad-adapter", "more"),
+        (with("ia3_options.json", br#"{"per_head": true}"#.to_vec()), "adapter-mismatch", "attention head"),
+    ];
+    for (files, code, word) in cases {
+        refused(session, code, &[word], |session| session.load_adapter("new", &files));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::support::session::*;
 use ia3_web::backend::Backend;
 use ia3_web::session::Pooling;
 use ia3_web::session::{InferOptions, Selection, Session, SessionOptions, Task};
-use ia3_web::train::TrainOptions;
+use ia3_web::train::{LayerRates, TrainOptions};
 use pollster::block_on;
 use serde_json::json;
 
@@ -29,6 +29,8 @@ fn training_options_out_of_range() {
         ("maxLength", json!({"maxLength": 41})),
         ("patience", json!({"patience": 0})),
         ("evalEvery", json!({"evalEvery": 0})),
+        ("layerLearningRates", json!({"layerLearningRates": {"1": -0.5}})),
+        ("layerLearningRates", json!({"layerLearningRates": [1, 1e4]})),
     ];
     for (option, told) in cases {
         let told: TrainOptions = serde_json::from_value(told).unwrap();
@@ -36,6 +38,24 @@ fn training_options_out_of_range() {
             block_on(session.begin_training("a", &examples(), &[], &told))
         });
     }
+    let layers = [
+        (json!([1]), ["has 1 numbers", "2 layers"]),
+        (json!([1, 1, 1]), ["has 3 numbers", "2 layers"]),
+        (json!({"2": 1}), ["names layer 2", "has 2"]),
+        (json!({"-1": 1}), ["names layer -1", "counted from 0"]),
+        (json!({"first": 1}), ["names layer first", "counted from 0"]),
+    ];
+    for (rates, words) in layers {
+        let told: TrainOptions = serde_json::from_value(json!({"layerLearningRates": rates})).unwrap();
+        refused(session, "bad-option", &words, |session| {
+            block_on(session.begin_training("a", &examples(), &[], &told))
+        });
+    }
+    let rates = Some(LayerRates::All(vec![1.0, f32::NAN]));
+    let nothing = TrainOptions { layer_learning_rates: rates, ..TrainOptions::default() };
+    refused(session, "bad-option", &["layerLearningRates is NaN"], |session| {
+        block_on(session.begin_training("a", &examples(), &[], &nothing))
+    });
     let nothing = TrainOptions { learning_rate: Some(f32::NAN), ..TrainOptions::default() };
     refused(session, "bad-option", &["learningRate is NaN"], |session| {
         block_on(session.begin_training("a", &examples(), &[], &nothing))

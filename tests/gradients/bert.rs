@@ -7,7 +7,7 @@ use crate::support::{Tensors, assert_close, devices, load_tensors, run::gradient
 use crate::tiny::{self, LABELS, SHAPE};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
-use ia3_web::adapter::{Adapter, AdapterConfig, Layout, Place, Targets};
+use ia3_web::adapter::{Adapter, AdapterConfig, Fresh, Layout, Place, Targets};
 use ia3_web::models::Output;
 use ia3_web::ops::PairLossKind;
 use ia3_web::session::Pooling;
@@ -25,12 +25,17 @@ fn var(data: &[f32], shape: &[usize]) -> Var {
 
 fn reference(weights: &Tensors, adapter: &Adapter) -> Bert {
     let bare = |module: &str| module.trim_start_matches("bert.").to_string();
-    let vector =
-        |((module, place), data): (&(String, Place), &Vec<f32>)| ((bare(module), *place), var(data, &[data.len()]));
+    let vector = |((module, place), data): (&(String, Place), &Vec<f32>)| {
+        let heads = adapter.per_head && *place == Place::Output && module.contains(".self.");
+        let repeat = if heads { tiny::HIDDEN / tiny::HEADS } else { 1 };
+        let data: Vec<f32> = data.iter().step_by(repeat).copied().collect();
+        ((bare(module), *place), var(&data, &[data.len()]))
+    };
     let head = adapter.head.as_ref().unwrap().last();
     Bert {
         weights: weights.iter().map(|(name, found)| (name.clone(), tensor(&found.data, &found.shape))).collect(),
         vectors: adapter.vectors.iter().map(vector).collect(),
+        shifts: adapter.shifts.iter().map(vector).collect(),
         head: [var(&head.weight, &[LABELS, head.in_features]), var(&head.bias, &[LABELS])],
     }
 }
@@ -68,10 +73,14 @@ fn flat(gradients: &GradStore, var: &Var) -> Vec<f32> {
 }
 
 fn check(pooling: Pooling, output: Output, config: AdapterConfig) {
+    check_with(pooling, output, config, Fresh::default());
+}
+
+fn check_with(pooling: Pooling, output: Output, config: AdapterConfig, fresh: Fresh) {
     let random = &mut Random::new(5);
     let model = tiny::model(pooling.into());
     let weights = tiny::weights(&model, random);
-    let mut adapter = tiny::adapter(&model, config, random);
+    let mut adapter = tiny::adapter(&model, config, fresh, random);
     let texts = tiny::texts(random);
     let labels = [0, 1, 2, 0, 1, 1];
     let bert = reference(&weights, &adapter);
@@ -90,10 +99,17 @@ fn check(pooling: Pooling, output: Output, config: AdapterConfig) {
             gradient(&mut backend, plan, &layout.pack(&adapter), &[batch.inputs(SHAPE, model.common().padding)]);
         assert_close(&format!("{device} {output:?}"), &[found], &[loss], TOLERANCE);
         for vector in &layout.vectors {
-            let bare = vector.module.trim_start_matches("bert.").to_string();
-            let expected = flat(&expected, &bert.vectors[&(bare, vector.place)]);
-            let found = &gradient[vector.offset..vector.offset + vector.len];
-            assert_close(&format!("{device} {output:?} {}", vector.module), found, &expected, TOLERANCE);
+            let key = (vector.module.trim_start_matches("bert.").to_string(), vector.place);
+            let what = format!("{device} {output:?} {}", vector.module);
+            let (scale, shift) = gradient[vector.offset..][..vector.elements()].split_at(vector.len);
+            assert_close(&what, scale, &flat(&expected, &bert.vectors[&key]), TOLERANCE);
+            assert_eq!(vector.shifted, fresh.shift, "{what}");
+            if vector.module.ends_with(".key") {
+                // A shift of all keys adds as much to every score of a query, which no softmax sees.
+                assert!(shift.iter().all(|g| g.abs() < 1e-5), "{what} {shift:?}");
+            } else if fresh.shift {
+                assert_close(&format!("{what} shift"), shift, &flat(&expected, &bert.shifts[&key]), TOLERANCE);
+            }
         }
         if !layout.head.is_empty() {
             let found = &gradient[layout.head_start()..];
@@ -135,6 +151,29 @@ fn outputs_of_every_layer() {
 fn inputs_of_every_layer() {
     let every = ["query", "key", "value", "dense"];
     check(Pooling::Pooler, Output::CrossEntropy, targets(&every, &every));
+}
+
+#[test]
+fn shifts_of_outputs_and_inputs() {
+    let fresh = Fresh { shift: true, ..Fresh::default() };
+    LOSSES.into_iter().for_each(|output| check_with(Pooling::Mean, output, AdapterConfig::default(), fresh));
+    let every = ["query", "key", "value", "dense"];
+    check_with(Pooling::Pooler, Output::CrossEntropy, targets(&every, &[]), fresh);
+    check_with(Pooling::Pooler, Output::CrossEntropy, targets(&every, &every), fresh);
+}
+
+#[test]
+fn one_value_for_each_attention_head() {
+    for shift in [false, true] {
+        let fresh = Fresh { per_head: true, shift, ..Fresh::default() };
+        check_with(Pooling::Mean, Output::CrossEntropy, AdapterConfig::default(), fresh);
+        check_with(
+            Pooling::Pooler,
+            Output::CrossEntropy,
+            targets(&["query", "key", "value", "dense"], &["key"]),
+            fresh,
+        );
+    }
 }
 
 #[test]

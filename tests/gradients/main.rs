@@ -3,6 +3,7 @@
 
 mod bert;
 mod case;
+mod heads;
 mod losses;
 mod ops;
 mod reference;

@@ -39,9 +39,22 @@ fn activation_with_a_scale() {
     for kind in KINDS {
         let mut case = Case::new(&[&[6, 5], &[5]]);
         let slots = case.integers("slots", &[0, 0, 0]).0;
-        let scale = Scale { start: 0, len: 5, offset: case.offsets[1] };
+        let scale = Scale { start: 0, len: 5, offset: case.offsets[1], repeat: 1, shifted: false };
         let y = case.one(Activation { kind, scale: Some(scale) }, &[case.x[0], case.table, slots]);
         let reference = activate(kind, &case.vars[0]).and_then(|y| y.broadcast_mul(&case.vars[1]));
+        case.check(y, reference);
+    }
+}
+
+#[test]
+fn activation_with_a_scale_and_a_shift() {
+    for kind in KINDS {
+        let mut case = Case::new(&[&[6, 5], &[5], &[5]]);
+        let slots = case.integers("slots", &[0, 0, 0]).0;
+        let scale = Scale { start: 0, len: 5, offset: case.offsets[1], repeat: 1, shifted: true };
+        let y = case.one(Activation { kind, scale: Some(scale) }, &[case.x[0], case.table, slots]);
+        let scaled = activate(kind, &case.vars[0]).and_then(|y| y.broadcast_mul(&case.vars[1]));
+        let reference = scaled.and_then(|y| y.broadcast_add(&case.vars[2]));
         case.check(y, reference);
     }
 }
@@ -187,28 +200,38 @@ fn pool() {
     }
 }
 
-/// Some channels scaled, the others passed.
-fn scaled(x: &Tensor, vector: &Tensor, start: usize) -> Result<Tensor> {
-    let (len, channels) = (vector.dim(0)?, x.dim(1)?);
+/// Some channels scaled, and shifted where there is a second vector, the others passed; `repeat` channels have one element.
+fn scaled(x: &Tensor, vectors: &[candle_core::Var], start: usize, repeat: usize) -> Result<Tensor> {
+    let each = |vector: &Tensor| vector.unsqueeze(1)?.repeat((1, repeat))?.flatten_all();
+    let (len, channels) = (repeat * vectors[0].dim(0)?, x.dim(1)?);
     let rest = channels - start - len;
-    let middle = x.narrow(1, start, len)?.broadcast_mul(vector)?;
+    let mut middle = x.narrow(1, start, len)?.broadcast_mul(&each(&vectors[0])?)?;
+    if let Some(shift) = vectors.get(1) {
+        middle = middle.broadcast_add(&each(shift)?)?;
+    }
     Tensor::cat(&[x.narrow(1, 0, start)?, middle, x.narrow(1, start + len, rest)?], 1)
 }
 
 #[test]
 fn scale() {
-    let mut case = Case::new(&[&[6, 8], &[3]]);
-    let slots = case.integers("slots", &[0, 0]).0;
-    let y = case.one(Scale { start: 2, len: 3, offset: case.offsets[1] }, &[case.x[0], case.table, slots]);
-    let reference = scaled(&case.vars[0], &case.vars[1], 2);
-    case.check(y, reference);
+    for (start, len, repeat) in [(2, 3, 1), (2, 4, 2), (0, 8, 4)] {
+        for shifted in [false, true] {
+            let vector = [len / repeat];
+            let mut case = Case::new(&[&[&[6, 8][..]], &vec![&vector[..]; 1 + usize::from(shifted)][..]].concat());
+            let slots = case.integers("slots", &[0, 0]).0;
+            let op = Scale { start, len, offset: case.offsets[1], repeat, shifted };
+            let y = case.one(op, &[case.x[0], case.table, slots]);
+            let reference = scaled(&case.vars[0], &case.vars[1..], start, repeat);
+            case.check(y, reference);
+        }
+    }
 }
 
 #[test]
 fn values_and_vectors_used_twice_get_both_gradients() {
     let mut case = Case::new(&[&[6, 4], &[4]]);
     let slots = case.integers("slots", &[0, 0]).0;
-    let op = Scale { start: 0, len: 4, offset: case.offsets[1] };
+    let op = Scale { start: 0, len: 4, offset: case.offsets[1], repeat: 1, shifted: false };
     let once = case.one(op, &[case.x[0], case.table, slots]);
     let twice = case.one(op, &[once, case.table, slots]);
     let y = case.one(Add, &[twice, case.x[0]]);

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 /// Weights by their names in the model's file, and what is trained.
 pub struct Bert {
     pub weights: BTreeMap<String, Tensor>,
-    /// By module, without the task model's prefix, and side.
+    /// By module, without the task model's prefix, and side. One with fewer elements than channels has one for each attention head.
     pub vectors: BTreeMap<(String, Place), Var>,
+    /// The shifts, likewise.
+    pub shifts: BTreeMap<(String, Place), Var>,
     /// Weight and bias.
     pub head: [Var; 2],
 }
@@ -28,11 +30,21 @@ impl Bert {
         &self.weights[name]
     }
 
-    /// `y = (W (x ⊙ l_in) + b) ⊙ l_out`, each vector where there is one.
+    /// `y = (W (x ⊙ l_in + s_in) + b) ⊙ l_out + s_out`, each vector and shift where there is one.
     fn linear(&self, x: &Tensor, module: &str) -> Result<Tensor> {
-        let scale = |x: Tensor, place| match self.vectors.get(&(module.to_string(), place)) {
-            Some(vector) => x.broadcast_mul(vector),
-            None => Ok(x),
+        let scale = |mut x: Tensor, place| {
+            let (key, channels) = ((module.to_string(), place), x.dim(1)?);
+            let each = |vector: &Var| {
+                let repeat = channels / vector.dim(0)?;
+                vector.unsqueeze(1)?.repeat((1, repeat))?.flatten_all()
+            };
+            if let Some(vector) = self.vectors.get(&key) {
+                x = x.broadcast_mul(&each(vector)?)?;
+            }
+            match self.shifts.get(&key) {
+                Some(shift) => x.broadcast_add(&each(shift)?),
+                None => Ok(x),
+            }
         };
         let weight = self.weight(&format!("{module}.weight")).t()?;
         let y = scale(x.clone(), Place::Input)?.matmul(&weight)?;

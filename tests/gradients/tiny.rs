@@ -2,7 +2,7 @@
 
 use crate::support::Tensors;
 use crate::support::random::Random;
-use ia3_web::adapter::{Adapter, AdapterConfig, Head, TaskType, resolve};
+use ia3_web::adapter::{Adapter, AdapterConfig, Fresh, Head, TaskType, resolve};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::models::{BatchShape, Model};
 use ia3_web::train::Encoded;
@@ -46,12 +46,19 @@ pub fn weights(model: &Model, random: &mut Random) -> Tensors {
     shapes.into_iter().map(&mut tensor).collect()
 }
 
-/// An adapter with random vectors and head at what the configuration targets.
-pub fn adapter(model: &Model, config: AdapterConfig, random: &mut Random) -> Adapter {
+/// An adapter with random vectors, shifts if it has any, and head at what the configuration targets.
+pub fn adapter(model: &Model, config: AdapterConfig, fresh: Fresh, random: &mut Random) -> Adapter {
     let sites = model.sites().unwrap();
     let places = resolve(&config, "bert", &sites, &[]).unwrap();
-    let mut adapter = Adapter::new(config, &sites, &places, 0);
-    adapter.vectors.values_mut().for_each(|vector| *vector = random.floats(vector.len(), 1.0, 0.4));
+    let mut adapter = Adapter::new(config, &sites, &places, fresh);
+    for (vectors, centre) in [(&mut adapter.vectors, 1.0), (&mut adapter.shifts, 0.0)] {
+        for ((module, place), values) in vectors {
+            let site = sites.iter().find(|site| site.module == *module).unwrap();
+            let repeat = if fresh.per_head { site.repeat(*place) } else { 1 };
+            let drawn = random.floats(values.len() / repeat, centre, 0.4);
+            *values = drawn.into_iter().flat_map(|value| vec![value; repeat]).collect();
+        }
+    }
     let base = model.base((0..LABELS).map(|label| label.to_string()).collect()).unwrap();
     let weight = random.floats(LABELS * HIDDEN, 0.0, 1.0);
     adapter.head = Some(Head::single(&base, weight, random.floats(LABELS, 0.0, 1.0)));

@@ -447,3 +447,42 @@ test("chat templates are for text-generation", async (t) => {
   await assert.rejects(generation.model.applyChatTemplate([]), { code: "bad-option" });
   await assert.rejects(generation.model.applyChatTemplate([{ role: "user" }]), { code: "bad-option", details: { message: 0, field: "content" } });
 });
+
+test("choices of a new adapter and rates of layers reach the session", async (t) => {
+  const { model, sessions } = await load(t);
+  const choices = [{ shift: true, perHead: true, init: { normal: 0.02 }, seed: 1 }, { init: { uniform: 0.1 } }, { init: "ones" }];
+  for (const [at, options] of choices.entries()) await model.addAdapter(`a${at}`, options);
+  const added = sessions[0].calls.filter(([name]) => name === "addAdapter").map(([, , options]) => options);
+  assert.deepEqual(added, choices);
+  for (const layerLearningRates of [[1, 0.5], { 1: 0 }]) await model.train("a0", EXAMPLES, { steps: 1, layerLearningRates });
+  const trained = sessions[0].calls.filter(([name]) => name === "beginTraining").map(([, , , options]) => options.layerLearningRates);
+  assert.deepEqual(trained, [[1, 0.5], { 1: 0 }]);
+});
+
+test("choices that make no sense are refused by name", async (t) => {
+  const { model } = await load(t);
+  await model.addAdapter("one");
+  const refused = (run, option, message) => assert.rejects(run, (error) => error.code === "bad-option" && error.details.option === option && message.test(error.message));
+  for (const init of ["zeros", {}, { normal: "0.1" }, { normal: NaN }, { normal: 0.1, uniform: 0.1 }, { std: 1 }, 1, null]) {
+    await refused(model.addAdapter("two", { init }), "init", /"ones".*normal or uniform/);
+  }
+  for (const option of ["shift", "perHead"]) await refused(model.addAdapter("two", { [option]: 1 }), option, /true or false/);
+  for (const layerLearningRates of ["1", 1, [1, "2"], [NaN], { 0: Infinity }, null]) {
+    await refused(model.train("one", EXAMPLES, { layerLearningRates }), "layerLearningRates", /a list of numbers or an object of numbers/);
+  }
+  await refused(model.saveAdapter("one", { format: "lora" }), "format", /"peft"/);
+  assert.deepEqual(model.adapters, ["one"]);
+});
+
+test("a plain PEFT export is what PEFT reads, and refused where that is not all", async (t) => {
+  const { model } = await load(t);
+  await model.addAdapter("heads", { perHead: true });
+  await model.addAdapter("shifted", { shift: true });
+  const plain = ["adapter_config.json", "adapter_model.safetensors"];
+  assert.deepEqual(Object.keys(await model.saveAdapter("heads", { format: "peft" })), plain);
+  assert.deepEqual(Object.keys(await model.saveAdapter("heads")), [...plain, "ia3_options.json"]);
+  assert.deepEqual(Object.keys(await model.saveAdapter("shifted", { format: "ia3-web" })), [...plain, "ia3_shift.safetensors"]);
+  await assert.rejects(model.saveAdapter("shifted", { format: "peft" }), (error) =>
+    error instanceof Ia3Error && error.code === "bad-adapter" && /"shifted".*shift.*PEFT/.test(error.message));
+  await assert.rejects(model.saveAdapter("none", { format: "peft" }), { code: "unknown-adapter" });
+});

@@ -14,6 +14,8 @@ export class FakeSession {
   #faults;
   #busy = false;
   adapters = new Map();
+  /** The file that an adapter has beside PEFT's. */
+  own = new Map();
   fed = [];
   calls = [];
   freed = false;
@@ -69,6 +71,8 @@ export class FakeSession {
   addAdapter(name, options, from) {
     this.#enter("addAdapter", name, options, ...(from === undefined ? [] : [from]));
     this.#new(name, "fresh");
+    if (options.shift) this.own.set(name, "ia3_shift.safetensors");
+    if (options.perHead) this.own.set(name, "ia3_options.json");
   }
   loadAdapter(name, files) {
     this.#enter("loadAdapter", name, files);
@@ -86,7 +90,8 @@ export class FakeSession {
   }
   saveAdapter(name) {
     this.#enter("saveAdapter", name);
-    return { "adapter_config.json": encoder.encode("{}"), "adapter_model.safetensors": encoder.encode(this.#adapter(name)) };
+    const own = this.own.has(name) ? { [this.own.get(name)]: encoder.encode("own") } : {};
+    return { "adapter_config.json": encoder.encode("{}"), "adapter_model.safetensors": encoder.encode(this.#adapter(name)), ...own };
   }
   trainableParameters(name) {
     this.#adapter(name);

@@ -11,7 +11,13 @@ const { adapterFiles } = await source("adapter-source");
 const { Ia3Error } = await source("errors");
 
 const text = (string) => new TextEncoder().encode(string);
-const ADAPTER = { "adapter_config.json": text("{}"), "adapter_model.safetensors": text("tensors"), "labels.json": text('["a","b"]') };
+const ADAPTER = {
+  "adapter_config.json": text("{}"),
+  "adapter_model.safetensors": text("tensors"),
+  "labels.json": text('["a","b"]'),
+  "ia3_shift.safetensors": text("shifts"),
+  "ia3_options.json": text("{}"),
+};
 const place = { fetch: (url, init) => fetch(url, init) };
 const inFolder = (folder) => Object.fromEntries(Object.entries(ADAPTER).map(([name, contents]) => [folder + name, contents]));
 const plain = (files) => Object.fromEntries(Object.entries(files).map(([name, contents]) => [name, Buffer.from(contents).toString()]));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use ia3_web::adapter::load;
 use ia3_web::adapter::pattern::Pattern;
+use ia3_web::adapter::{load, save};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::write;
 use ia3_web::session::Pooling;
@@ -77,7 +77,13 @@ fn adapter_tensors_and_heads() {
         ("head_config.json".to_string(), head_config.to_string().into_bytes()),
         ("labels.json".to_string(), labels.to_string().into_bytes()),
     ]);
-    for (name, original, base) in [("labels.json", labels, &pooler), ("head_config.json", head_config, &mean)] {
+    let options = json!({"per_head": false});
+    let own = [
+        ("labels.json", labels, &pooler),
+        ("head_config.json", head_config, &mean),
+        ("ia3_options.json", options, &pooler),
+    ];
+    for (name, original, base) in own {
         survive(
             5_000,
             4,
@@ -90,6 +96,29 @@ fn adapter_tensors_and_heads() {
             },
         );
     }
+}
+
+#[test]
+fn shifts() {
+    let read = |name: &str| (name.to_string(), fixture(&format!("peft-saved/list/{name}")));
+    let files = BTreeMap::from([read("adapter_config.json"), read("adapter_model.safetensors")]);
+    let base = base(Pooling::Pooler);
+    let adapter = load(&files, &base).unwrap().adapter;
+    let mut shifted = adapter.clone();
+    shifted.shifts = adapter.vectors;
+    let name = "ia3_shift.safetensors".to_string();
+    let original = save(&shifted, &base).unwrap().remove(&name).unwrap();
+    survive(
+        5_000,
+        6,
+        |random| mutate(random, &original, &files["adapter_model.safetensors"]),
+        |len| 16 * len + (64 << 10),
+        |bytes, _| {
+            let mut files = files.clone();
+            files.insert(name.clone(), bytes.to_vec());
+            load(&files, &base).map(|_| ())
+        },
+    );
 }
 
 #[test]

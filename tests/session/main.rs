@@ -3,6 +3,7 @@
 
 mod adapters;
 mod chat;
+mod choices;
 mod infer;
 mod language;
 mod load;

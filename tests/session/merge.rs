@@ -8,7 +8,7 @@ use ia3_web::session::Pooling;
 use ia3_web::session::{Selection, Session};
 use pollster::block_on;
 
-fn merged(session: &mut Session, name: &str) -> Vec<u8> {
+pub fn merged(session: &mut Session, name: &str) -> Vec<u8> {
     let announced = session.begin_merge(name).unwrap();
     let mut file = Vec::new();
     while let Some(piece) = block_on(session.next_merged()).unwrap() {
@@ -18,7 +18,7 @@ fn merged(session: &mut Session, name: &str) -> Vec<u8> {
     file
 }
 
-fn reloaded(file: &[u8], pooling: Pooling) -> Session {
+pub fn reloaded(file: &[u8], pooling: Pooling) -> Session {
     let mut session = empty(options(pooling));
     session.set_backend(Backend::cpu());
     load_file(&mut session, file, 4096).unwrap();

@@ -161,7 +161,7 @@ fn what_cannot_be_ranked_is_refused() {
 
 #[test]
 fn the_preset_is_the_recipe_of_t_few() {
-    let settings = TrainOptions { preset: Some(Preset::TFew), ..Default::default() }.resolve(32, 0, 512).unwrap();
+    let settings = TrainOptions { preset: Some(Preset::TFew), ..Default::default() }.resolve(32, 0, 512, 2).unwrap();
     assert_eq!((settings.steps, settings.batch_size, settings.warmup_steps), (1000, 8, 60));
     assert_eq!((settings.max_length, settings.packing), (256, false));
     assert_eq!((settings.learning_rate, settings.max_grad_norm, settings.objective), (3e-3, 1.0, Objective::TFew));

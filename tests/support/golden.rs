@@ -5,7 +5,7 @@ use ia3_web::adapter::{Layout, TaskType};
 use ia3_web::backend::{Backend, TrainState};
 use ia3_web::models::Output;
 use ia3_web::ops::PairLossKind;
-use ia3_web::train::{AdamW, Optimizer, forward_plan, training_plan};
+use ia3_web::train::{AdamW, Optimizer, Rates, forward_plan, training_plan};
 
 /// Relative to the largest element of each tensor.
 pub const TOLERANCE: f32 = 1e-4;
@@ -46,11 +46,11 @@ impl Bench {
     pub async fn train(
         &mut self,
         output: Output,
-        settings: AdamW,
+        settings: impl Fn(usize, &Layout) -> AdamW,
         steps: usize,
         head: bool,
     ) -> Vec<(f32, Layout, Vec<f32>)> {
-        self.train_with(output, |step, _| AdamW { step, ..settings }.into(), steps, head).await
+        self.train_with(output, |step, layout| settings(step, layout).into(), steps, head).await
     }
 
     /// The same with an optimiser told for each step and layout.
@@ -85,23 +85,16 @@ impl Bench {
     }
 }
 
-pub fn adamw(learning_rate: f32, weight_decay: f32) -> AdamW {
-    AdamW {
-        step: 1,
-        learning_rate,
-        head_learning_rate: learning_rate,
-        head_start: usize::MAX,
-        weight_decay,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        max_grad_norm: 0.0,
+pub fn adamw(learning_rate: f32, weight_decay: f32) -> impl Fn(usize, &Layout) -> AdamW {
+    move |step, layout| {
+        let segments = Rates { vectors: learning_rate, head: learning_rate, layers: &[] }.segments(layout);
+        AdamW { step, segments, weight_decay, beta1: 0.9, beta2: 0.999, eps: 1e-8, max_grad_norm: 0.0 }
     }
 }
 
 /// With b1 = b2 = 0 and a huge eps, an AdamW step is `p - rate * g / eps`: the gradient can be read off the parameters.
-fn gradient_probe() -> AdamW {
-    AdamW { beta1: 0.0, beta2: 0.0, eps: 1e8, learning_rate: 1e8, head_learning_rate: 1e8, ..adamw(0.0, 0.0) }
+fn gradient_probe() -> impl Fn(usize, &Layout) -> AdamW {
+    |step, layout| AdamW { beta1: 0.0, beta2: 0.0, eps: 1e8, ..adamw(1e8, 0.0)(step, layout) }
 }
 
 /// Compares each part of a flat buffer with the golden tensors whose names begin with `prefix`.

@@ -215,16 +215,17 @@ fn kinds() -> [ActivationKind; 5] {
     [Gelu, GeluTanh, Relu, Tanh, Silu]
 }
 
-/// A scale of all `columns`, and table and slots for it: three adapters, one slot for `batch` groups of rows.
-fn scaled(columns: usize, batch: usize) -> (Scale, [Input; 2]) {
-    let scale = Scale { start: 0, len: columns, offset: 5 };
-    (scale, [floats(&[3, columns + 7]), below(3, &[batch])])
+/// A scale of all `columns` with a shift or without, and table and slots for it: three adapters, one slot for `batch` groups of rows.
+fn scaled(columns: usize, batch: usize, shifted: bool) -> (Scale, [Input; 2]) {
+    let scale = Scale { start: 0, len: columns, offset: 5, repeat: 1, shifted };
+    (scale, [floats(&[3, 2 * columns + 7]), below(3, &[batch])])
 }
 
 pub fn activation() -> Vec<Case> {
     let plain = kinds().map(|kind| Case::new(Activation { kind, scale: None }, vec![floats(&[9, 67])]));
-    let folded = [(1, 1, 3), (4, 2, 67), (70_000, 7, 62)].map(|(rows, batch, columns)| {
-        let (scale, [table, slots]) = scaled(columns, batch);
+    let sizes = [(1, 1, 3, true), (4, 2, 67, false), (4, 2, 67, true), (70_000, 7, 62, false)];
+    let folded = sizes.map(|(rows, batch, columns, shifted)| {
+        let (scale, [table, slots]) = scaled(columns, batch, shifted);
         let op = Activation { kind: ActivationKind::Gelu, scale: Some(scale) };
         Case::new(op, vec![floats(&[rows, columns]), table, slots])
     });
@@ -237,8 +238,9 @@ pub fn activation_grad() -> Vec<Case> {
         Case::new(op, vec![floats(&[9, 67]), floats(&[9, 67])])
     });
     let folded = kinds().into_iter().flat_map(|kind| {
-        [(1, 1, 3), (36, 4, 67), (500, 5, 130)].map(|(rows, batch, columns)| {
-            let (scale, [table, slots]) = scaled(columns, batch);
+        let sizes = [(1, 1, 3, false), (36, 4, 67, true), (36, 4, 67, false), (500, 5, 130, true)];
+        sizes.map(|(rows, batch, columns, shifted)| {
+            let (scale, [table, slots]) = scaled(columns, batch, shifted);
             let op = ActivationGrad(Activation { kind, scale: Some(scale) });
             Case::new(op, vec![floats(&[rows, columns]), floats(&[rows, columns]), table, slots])
         })
@@ -532,19 +534,28 @@ fn forward_rows() -> Vec<Case> {
 }
 
 pub fn scale() -> Vec<Case> {
-    let each = |(rows, batch, columns, start, len): (usize, usize, usize, usize, usize)| {
-        let op = Scale { start, len, offset: 2 };
+    let told = |(rows, batch, columns, start, len): (usize, usize, usize, usize, usize), repeat, shifted| {
+        let op = Scale { start, len, offset: 2, repeat, shifted };
         let (x, dy) = (floats(&[rows, columns]), floats(&[rows, columns]));
-        let (table, slots) = (floats(&[3, len + 3]), below(3, &[batch]));
+        let (table, slots) = (floats(&[3, 2 * len + 3]), below(3, &[batch]));
         let forward = Case::new(op, vec![x.clone(), table.clone(), slots.clone()]);
         [forward, Case::new(ScaleGrad(op), vec![dy, x, table, slots])]
     };
+    let each = |sizes| told(sizes, 1, false);
     // Mesa's software Vulkan ends every loop after 65,535 turns, so sums down a column stay below that.
     let mut cases: Vec<Case> = [(1, 1, 3, 0, 3), (36, 4, 67, 5, 61), (500, 5, 130, 64, 66), (65_000, 5, 62, 1, 60)]
         .into_iter()
         .flat_map(each)
         .collect();
     cases.extend(each((70_000, 7, 62, 1, 60)).into_iter().take(1));
+    cases.extend([(1, 1, 3, 0, 3), (500, 5, 130, 64, 66)].into_iter().flat_map(|sizes| told(sizes, 1, true)));
+    // Heads of attention: all columns, those of the keys among queries, keys and values, one head.
+    let heads = [((36, 4, 24, 0, 24), 6), ((500, 5, 3 * 96, 96, 96), 32), ((3, 3, 5, 0, 5), 5)];
+    cases.extend(
+        heads.into_iter().flat_map(|(sizes, repeat)| {
+            [false, true].into_iter().flat_map(move |shifted| told(sizes, repeat, shifted))
+        }),
+    );
     cases
 }
 

@@ -11,7 +11,7 @@ pub mod rank;
 pub mod run;
 pub mod session;
 
-use ia3_web::adapter::{Adapter, AdapterConfig, Base, Head, HeadLayer, HeadModule, Place, TaskType};
+use ia3_web::adapter::{Adapter, AdapterConfig, Base, Fresh, Head, HeadLayer, HeadModule, Place, TaskType};
 use ia3_web::backend::{Backend, Inputs};
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::read_all;
@@ -147,7 +147,7 @@ pub fn adapter(case: &Value, golden: &Tensors, base: &Base) -> Adapter {
     let config = AdapterConfig::from_json(&serde_json::to_vec(&with_type(&case["config"])).unwrap()).unwrap().0;
     let mut config = config;
     let places = base.settle(&mut config).unwrap();
-    let mut adapter = Adapter::new(config, &base.sites, &places, 0);
+    let mut adapter = Adapter::new(config, &base.sites, &places, Fresh::default());
     for ((module, _), vector) in &mut adapter.vectors {
         vector.copy_from_slice(&golden[&format!("base_model.model.{module}.ia3_l")].data);
     }

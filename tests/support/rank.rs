@@ -6,7 +6,7 @@ use ia3_web::adapter::Layout;
 use ia3_web::backend::Backend;
 use ia3_web::models::Output;
 use ia3_web::ops::{RankLoss, RankVariant};
-use ia3_web::train::{Adafactor, Continued, Optimizer, Ranked};
+use ia3_web::train::{Adafactor, Continued, Optimizer, Ranked, Rates};
 
 /// Relative to the largest element of each tensor.
 const TOLERANCE: f32 = 1e-3;
@@ -77,7 +77,7 @@ async fn check_rows(device: &str, bench: &mut Bench, task: TaskType, name: &str,
 async fn steps(what: &str, bench: &mut Bench, output: Output, variant: &str) {
     let rates: Vec<f32> = serde_json::from_value(bench.case["learning_rates"].clone()).unwrap();
     let optimizer = |step: usize, layout: &Layout| -> Optimizer {
-        let segments = Adafactor::segments(layout, rates[step - 1], 0.0);
+        let segments = Rates { vectors: rates[step - 1], head: 0.0, layers: &[] }.segments(layout);
         Adafactor { step, segments, max_grad_norm: 1.0, ..Adafactor::default() }.into()
     };
     let found = bench.train_with(output, optimizer, rates.len(), false).await;

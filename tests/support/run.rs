@@ -5,7 +5,7 @@ use ia3_web::adapter::{Adapter, Base, Layout};
 use ia3_web::backend::{Backend, Inputs, TrainState};
 use ia3_web::models::{BatchShape, Model, Output};
 use ia3_web::plan::Plan;
-use ia3_web::train::{AdamW, Optimizer, forward_plan};
+use ia3_web::train::{AdamW, Optimizer, Segment, forward_plan};
 use pollster::block_on;
 
 /// A forward pass of one adapter over a batch.
@@ -29,9 +29,7 @@ pub fn gradient(backend: &mut Backend, plan: Plan, parameters: &[f32], batches: 
     let state = TrainState { parameters: parameters.to_vec(), first: zeros.clone(), second: zeros, step: 0 };
     let settings = Optimizer::AdamW(AdamW {
         step: 1,
-        learning_rate: 0.0,
-        head_learning_rate: 0.0,
-        head_start: parameters.len(),
+        segments: vec![Segment { offset: 0, rows: 1, columns: parameters.len(), learning_rate: 0.0 }],
         weight_decay: 0.0,
         beta1: 0.0,
         beta2: 0.999,

@@ -136,6 +136,30 @@ pub fn add_drawn(session: &mut Session, name: &str, seed: u64) {
     session.add_adapter(name, drawn).unwrap();
 }
 
+/// Adds an adapter with vectors and shifts that show, otherwise as told.
+pub fn add_shifted(session: &mut Session, name: &str, told: serde_json::Value, seed: u64) {
+    let mut told: ia3_web::session::AdapterOptions = serde_json::from_value(told).unwrap();
+    told.shift = Some(true);
+    told.init = Some(ia3_web::adapter::Init::Normal(0.3));
+    told.seed = Some(seed);
+    session.add_adapter("zeros", told).unwrap();
+    let mut files = session.save_adapter("zeros").unwrap();
+    session.delete_adapter("zeros").unwrap();
+    let mut random = super::random::Random::new(seed);
+    let mut shifts = read_all(&files[SHIFTS]).unwrap();
+    shifts.values_mut().for_each(|shift| shift.data = random.floats(shift.data.len(), 0.0, 0.3));
+    files.insert(SHIFTS.into(), ia3_web::checkpoint::safetensors::write(&shifts));
+    assert_eq!(session.load_adapter(name, &files), Ok(Vec::new()));
+}
+
+/// The file of the shifts.
+pub const SHIFTS: &str = "ia3_shift.safetensors";
+
+/// The adapter's shifts by their names in that file.
+pub fn shifts(session: &Session, name: &str) -> BTreeMap<String, HostTensor> {
+    read_all(&session.save_adapter(name).unwrap()[SHIFTS]).unwrap()
+}
+
 /// The adapter's tensors by their names in its file.
 pub fn saved(session: &Session, name: &str) -> BTreeMap<String, HostTensor> {
     read_all(&session.save_adapter(name).unwrap()["adapter_model.safetensors"]).unwrap()

@@ -1,18 +1,24 @@
-//! Numbers from N(0, 1), the same for the same seed on every platform.
+//! Random numbers, the same for the same seed on every platform.
 
-/// SplitMix64 (Steele, Lea, Flood 2014) through the Box-Muller transform.
-pub(super) struct Normal {
+/// SplitMix64 (Steele, Lea, Flood 2014).
+pub(super) struct Random {
     state: u64,
 }
 
-impl Normal {
+impl Random {
     pub fn new(seed: u64) -> Self {
-        Normal { state: seed }
+        Random { state: seed }
     }
 
-    pub fn draw(&mut self) -> f32 {
+    /// From N(0, 1), through the Box-Muller transform.
+    pub fn normal(&mut self) -> f32 {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         (radius * (std::f64::consts::TAU * self.uniform()).cos()) as f32
+    }
+
+    /// Evenly from (-1, 1].
+    pub fn symmetric(&mut self) -> f32 {
+        (2.0 * self.uniform() - 1.0) as f32
     }
 
     /// In (0, 1], so that its logarithm is finite.
