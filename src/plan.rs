@@ -146,9 +146,22 @@ impl Plan {
         self.values[id.0].shape.iter().product()
     }
 
-    /// Bytes of working memory a run holds.
-    pub fn bytes(&self) -> usize {
-        (self.slots.iter().sum::<usize>() + self.gradients) * 4
+    /// Bytes of working memory a run holds. In u64, since wasm cannot address all that can be asked for.
+    pub fn bytes(&self) -> u64 {
+        4 * self.slots.iter().chain([&self.gradients]).map(|elements| *elements as u64).sum::<u64>()
+    }
+
+    /// Bytes held at most where values share no slots but go after their last use, as on the CPU, where a twin may hold what it makes twice;
+    /// and the gradients'.
+    pub fn live_bytes(&self) -> u64 {
+        let bytes = |ids: &[Id]| 4 * ids.iter().map(|id| self.elements(*id) as u64).sum::<u64>();
+        let (mut live, mut most) = (0, 0);
+        for step in &self.steps {
+            live += bytes(&step.outputs);
+            most = most.max(live + bytes(&step.outputs));
+            live -= bytes(&step.frees);
+        }
+        most + 4 * self.gradients as u64
     }
 
     fn name(&self, id: Id) -> String {

@@ -69,7 +69,7 @@ impl GpuTraining {
         let memory = gpu.memory();
         let packed = settings.packed().len();
         let (buffers, idle) = memory
-            .reserve("the trained vectors", count * 32, || {
+            .reserve("the trained vectors", count as u64 * 32, || {
                 let buffers = Buffers {
                     parameters: memory.storage("parameters", count)?,
                     gradients: memory.storage("gradients", count + 1)?,
