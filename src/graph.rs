@@ -119,6 +119,8 @@ pub struct Graph {
     pub values: Vec<Value>,
     /// Every node, in execution order.
     pub nodes: Vec<Node>,
+    /// Values that a block of the model begins with, in execution order: see [`crate::recompute`].
+    pub checkpoints: Vec<Id>,
 }
 
 impl Graph {

@@ -2,6 +2,7 @@
 
 use crate::autodiff::TableGradient;
 use crate::graph::{Graph, Id, Leaf, Op, Value};
+use std::cmp::Reverse;
 use std::fmt;
 use std::rc::Rc;
 
@@ -27,6 +28,13 @@ pub struct Step {
     pub outputs: Vec<Id>,
     /// Values nobody reads after this step.
     pub frees: Vec<Id>,
+}
+
+/// The steps from the one that computes a value to the last that reads it.
+struct Life {
+    id: Id,
+    first: usize,
+    last: usize,
 }
 
 /// What a backend runs. Nothing is left to choose: order, memory and results are fixed.
@@ -102,46 +110,58 @@ impl Plan {
         }
     }
 
-    /// Gives every computed value a slot. An output never shares a slot with an input of its own step:
+    /// Gives every computed value a slot, the largest values first, each in the smallest slot that is free for as long as it lives: greedy
+    /// by size (Pisarchyk and Lee 2020, arXiv 2001.03288, section 4.3). An output never shares a slot with an input of its own step:
     /// WebGPU forbids one buffer to be read and written in one dispatch.
     fn place(&mut self) {
-        let mut free: Vec<usize> = Vec::new();
-        for at in 0..self.steps.len() {
-            for id in self.steps[at].outputs.clone() {
-                if self.homes[id.0].is_none() {
-                    let slot = self.take_slot(&mut free, self.values[id.0].shape.iter().product());
-                    self.homes[id.0] = Some(Home::Slot(slot));
-                }
-            }
-            for id in &self.steps[at].frees {
-                if let Some(Home::Slot(slot)) = self.homes[id.0] {
-                    free.push(slot);
-                }
-            }
+        let mut lives = self.lives();
+        lives.sort_by_key(|life| (Reverse(self.elements(life.id)), life.first));
+        let mut taken: Vec<Vec<Life>> = Vec::new();
+        for life in lives {
+            let free =
+                |slot: &usize| taken[*slot].iter().all(|other| other.last < life.first || life.last < other.first);
+            // Slots are made in the order of their sizes, so the last one is the smallest.
+            let slot = (0..taken.len()).rev().find(free).unwrap_or_else(|| {
+                taken.push(Vec::new());
+                self.slots.push(self.elements(life.id));
+                taken.len() - 1
+            });
+            self.homes[life.id.0] = Some(Home::Slot(slot));
+            taken[slot].push(life);
         }
     }
 
-    /// The smallest free slot that holds `elements`, else the largest one enlarged if that wastes little, else a new one.
-    fn take_slot(&mut self, free: &mut Vec<usize>, elements: usize) -> usize {
-        let fits = free.iter().enumerate().filter(|(_, slot)| self.slots[**slot] >= elements);
-        let best = fits.min_by_key(|(_, slot)| self.slots[**slot]).map(|(at, _)| at);
-        let largest = || free.iter().enumerate().max_by_key(|(_, slot)| self.slots[**slot]).map(|(at, _)| at);
-        match best.or_else(largest) {
-            Some(at) => {
-                let slot = free.swap_remove(at);
-                self.slots[slot] = self.slots[slot].max(elements);
-                slot
-            }
-            None => {
-                self.slots.push(elements);
-                self.slots.len() - 1
-            }
+    /// How long each value that wants a slot lives, in the order they are computed.
+    fn lives(&self) -> Vec<Life> {
+        let mut last = vec![self.steps.len(); self.values.len()];
+        for (at, step) in self.steps.iter().enumerate() {
+            step.frees.iter().for_each(|id| last[id.0] = at);
         }
+        let outputs = self.steps.iter().enumerate().flat_map(|(at, step)| step.outputs.iter().map(move |id| (at, *id)));
+        let homeless = outputs.filter(|(_, id)| self.homes[id.0].is_none());
+        homeless.map(|(first, id)| Life { id, first, last: last[id.0] }).collect()
     }
 
-    /// Bytes of working memory a run holds.
-    pub fn bytes(&self) -> usize {
-        (self.slots.iter().sum::<usize>() + self.gradients) * 4
+    fn elements(&self, id: Id) -> usize {
+        self.values[id.0].shape.iter().product()
+    }
+
+    /// Bytes of working memory a run holds. In u64, since wasm cannot address all that can be asked for.
+    pub fn bytes(&self) -> u64 {
+        4 * self.slots.iter().chain([&self.gradients]).map(|elements| *elements as u64).sum::<u64>()
+    }
+
+    /// Bytes held at most where values share no slots but go after their last use, as on the CPU, where a twin may hold what it makes twice;
+    /// and the gradients'.
+    pub fn live_bytes(&self) -> u64 {
+        let bytes = |ids: &[Id]| 4 * ids.iter().map(|id| self.elements(*id) as u64).sum::<u64>();
+        let (mut live, mut most) = (0, 0);
+        for step in &self.steps {
+            live += bytes(&step.outputs);
+            most = most.max(live + bytes(&step.outputs));
+            live -= bytes(&step.frees);
+        }
+        most + 4 * self.gradients as u64
     }
 
     fn name(&self, id: Id) -> String {

@@ -83,7 +83,7 @@ impl Bench {
         let (shape, padding) = (batch.shape(), self.model.common().padding);
         batch.weight = 1.0 / shape.asked as f32;
         let layout = Layout::union(&self.base.sites, &[&self.adapter]);
-        let plan = training_plan(&self.model, shape, &layout, Output::CrossEntropy).unwrap();
+        let plan = training_plan(&self.model, shape, &layout, Output::CrossEntropy, false).unwrap();
         let parameters = layout.pack(&self.adapter);
         run::gradient(&mut self.backend, plan, &parameters, &[batch.inputs(shape, padding)])
     }

@@ -61,7 +61,7 @@ pub fn write_header<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -
 }
 
 /// Bytes of one stored element, for the dtypes that [`decode`] reads.
-pub(super) fn element_bytes(dtype: Dtype) -> Option<usize> {
+pub(crate) fn element_bytes(dtype: Dtype) -> Option<usize> {
     match dtype {
         Dtype::F32 => Some(4),
         Dtype::F16 | Dtype::BF16 => Some(2),

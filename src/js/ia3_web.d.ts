@@ -39,7 +39,15 @@ export default function init(input: { module_or_path: URL | string }): Promise<u
 export function estimate(
   configJson: string,
   headerPrefixes: Uint8Array[],
-  options: { batchSize: number; maxLength: number; task: Task; labels: string[]; pooling: Pooling },
+  options: {
+    batchSize: number;
+    maxLength: number;
+    task: Task;
+    labels: string[];
+    pooling: Pooling;
+    activationCheckpointing: boolean;
+    device: "auto" | Device;
+  },
 ): { weightBytes: number; memoryBytes: number };
 
 /** Values of `model_type` that can be loaded. */

@@ -67,7 +67,15 @@ export const LOAD = {
 } satisfies Checks<LoadOptions>;
 
 /** Of `Model.estimate`. */
-export const ESTIMATE = { ...source, ...engine, ...head, batchSize: positive, maxLength: positive } satisfies Checks<EstimateOptions>;
+export const ESTIMATE = {
+  ...source,
+  ...engine,
+  ...head,
+  batchSize: positive,
+  maxLength: positive,
+  activationCheckpointing: flag,
+  device: oneOf("auto", "webgpu", "wasm"),
+} satisfies Checks<EstimateOptions>;
 
 /** Of `model.applyChatTemplate`. */
 export const CHAT = { addGenerationPrompt: flag } satisfies Checks<ChatTemplateOptions>;
@@ -121,6 +129,7 @@ export const TRAIN = {
   warmupRatio: number,
   schedule: oneOf("linear", "cosine", "constant"),
   gradientAccumulation: positive,
+  activationCheckpointing: flag,
   maxGradNorm: number,
   maxLength: positive,
   packing: flag,

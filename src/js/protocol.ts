@@ -76,6 +76,8 @@ export interface EstimateArgs {
   task: Task;
   labels: string[];
   pooling: Pooling;
+  activationCheckpointing: boolean;
+  device: "auto" | Device;
 }
 
 /** An adapter as the page mirrors it, so that a fresh engine can be given it again. */

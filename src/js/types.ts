@@ -104,7 +104,7 @@ export interface LoadOptions extends SourceOptions, EngineOptions {
 
 /** Options of `Model.estimate`. */
 export interface EstimateOptions extends SourceOptions, EngineOptions {
-  /** Texts per training step. Default 8. */
+  /** Texts per pass of training; where examples have choices, each choice is a text. Default 8. */
   batchSize?: number;
   /** Tokens per text. Default 64. */
   maxLength?: number;
@@ -114,6 +114,10 @@ export interface EstimateOptions extends SourceOptions, EngineOptions {
   labels?: readonly string[];
   /** Default `mean`. */
   pooling?: Pooling;
+  /** Whether training will be told so. Default `false`. */
+  activationCheckpointing?: boolean;
+  /** Where training will run. Default `auto`: the memory of the device that needs more. */
+  device?: "auto" | Device;
 }
 
 /** What `Model.estimate` finds out before any weight is fetched. */
@@ -123,7 +127,10 @@ export interface Estimate {
    * `chat_template.jinja`, but not `special_tokens_map.json` and `chat_template.json`, a few kB that only some models need.
    */
   downloadBytes: number;
-  /** Bytes held while training at the given shape: weights, activations, adapter and optimiser state. */
+  /**
+   * Bytes held while training with AdamW at the given shape, without validation: weights, activations, batch, adapter and optimiser state;
+   * on WebGPU also what the largest tensor took in WebAssembly's memory, which gives none back.
+   */
   memoryBytes: number;
   /** Bytes this browser can be expected to give: see `limitReason`. */
   limitBytes: number;

@@ -66,6 +66,7 @@ impl Bert {
     }
 
     fn block(&self, b: &mut Builder, x: Id, name: &str) -> Result<Id> {
+        b.checkpoint(x);
         let attended = self.attention(b, x, &format!("{name}.attention"))?;
         let sum = b.add(x, attended)?;
         let x = b.layer_norm(sum, &format!("{name}.attention.output.LayerNorm"), self.layer_norm_eps)?;

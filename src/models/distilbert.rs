@@ -59,6 +59,7 @@ impl DistilBert {
     }
 
     fn block(&self, b: &mut Builder, x: Id, name: &str) -> Result<Id> {
+        b.checkpoint(x);
         let hidden = self.common.hidden_size;
         let parts = ["q_lin", "k_lin", "v_lin"].map(|part| format!("{name}.attention.{part}"));
         let parts = parts.each_ref().map(|part| (part.as_str(), hidden));

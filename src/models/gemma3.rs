@@ -97,6 +97,7 @@ impl Gemma3 {
     }
 
     fn block(&self, b: &mut Builder, x: Id, table: Id, layer: usize) -> Result<Id> {
+        b.checkpoint(x);
         let (name, hidden) = (format!("layers.{layer}"), self.common.hidden_size);
         let norm = |b: &mut Builder, x: Id, part: &str| b.rms_norm(x, &format!("{name}.{part}"), self.norm(), hidden);
         let y = norm(b, x, "input_layernorm")?;

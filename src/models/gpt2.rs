@@ -58,6 +58,7 @@ impl Gpt2 {
     }
 
     fn block(&self, b: &mut Builder, x: Id, layer: usize) -> Result<Id> {
+        b.checkpoint(x);
         let (name, hidden) = (format!("h.{layer}"), self.common.hidden_size);
         let y = b.layer_norm(x, &format!("{name}.ln_1"), self.layer_norm_epsilon)?;
         let parts = [(&*format!("{name}.attn.c_attn"), 3 * hidden)];

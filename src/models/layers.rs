@@ -200,6 +200,12 @@ impl<'a> Builder<'a> {
         self.graph.one(Pick, &[states, last])
     }
 
+    /// Says that a block begins with `x`: where activations are checkpointed, it is kept for the backward pass and what the block makes of
+    /// it is not.
+    pub fn checkpoint(&mut self, x: Id) {
+        self.graph.checkpoints.push(x);
+    }
+
     /// `a + b`.
     pub fn add(&mut self, a: Id, b: Id) -> Result<Id> {
         self.graph.one(Add, &[a, b])

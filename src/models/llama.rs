@@ -86,6 +86,7 @@ impl Llama {
     }
 
     fn block(&self, b: &mut Builder, x: Id, table: Id, layer: usize) -> Result<Id> {
+        b.checkpoint(x);
         let (name, hidden) = (format!("layers.{layer}"), self.common.hidden_size);
         let norm = RmsNorm::rows(self.rms_norm_eps, 0.0);
         let y = b.rms_norm(x, &format!("{name}.input_layernorm"), norm, hidden)?;

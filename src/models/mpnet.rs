@@ -78,6 +78,7 @@ impl MpNet {
     }
 
     fn block(&self, b: &mut Builder, x: Id, bias: Id, name: &str) -> Result<Id> {
+        b.checkpoint(x);
         let hidden = self.common.hidden_size;
         let parts = ["q", "k", "v"].map(|part| format!("{name}.attention.attn.{part}"));
         let parts = parts.each_ref().map(|part| (part.as_str(), hidden));

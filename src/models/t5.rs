@@ -123,6 +123,7 @@ impl T5 {
     }
 
     fn block(&self, b: &mut Builder, x: Id, stack: Stack, bias: Id, encoder: Option<Id>, name: &str) -> Result<Id> {
+        b.checkpoint(x);
         let mut x = self.self_attention(b, x, stack, bias, &format!("{name}.layer.0"))?;
         if let Some(encoder) = encoder {
             x = self.cross_attention(b, x, encoder, &format!("{name}.layer.1"))?;

@@ -1,26 +1,14 @@
-//! The weights: streamed in, packed as the graph wants them, put on the device. And what they will need, told beforehand.
+//! The weights: streamed in, packed as the graph wants them, put on the device.
 
 use super::Session;
-use crate::adapter::{AdapterConfig, Head, HeadLayer, Layout, TaskType};
-use crate::backend::TrainState;
-use crate::checkpoint::{Header, HostTensor, StreamReader};
+use crate::adapter::{Head, HeadLayer};
+use crate::checkpoint::{HostTensor, StreamReader};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
-use crate::models::{BatchShape, Model, Output, Weight};
+use crate::models::Weight;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// What training a model takes. In u64, since a model in shards may have more bytes than wasm can address: that is what is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Estimate {
-    /// Bytes of the weights in f32.
-    pub weight_bytes: u64,
-    /// Bytes of weights, activations of a training step, and training state.
-    pub memory_bytes: u64,
-}
 
 /// A tensor the graph reads, being put together from tensors of the file.
 #[derive(Debug)]
@@ -137,6 +125,8 @@ impl Session {
             let Packed { shape, parts } = loader.wanted.remove(&key).expect("the key was just found");
             let mut parts = parts.into_iter().filter_map(|(.., data)| data);
             let mut data = parts.next().expect("a packed tensor has a part");
+            // Exactly: what a vector reserves beyond would be held as long as the weights are.
+            data.reserve_exact(shape.iter().product::<usize>() - data.len());
             parts.for_each(|part| data.extend(part));
             self.backend
                 .as_mut()
@@ -195,31 +185,6 @@ impl Loader {
             }
         }
     }
-}
-
-/// What training with an adapter of PEFT's default targets will hold, from `config.json` and the starts of the weights' files.
-pub fn estimate<H: AsRef<[u8]>>(
-    config: &[u8],
-    headers: &[H],
-    task: TaskType,
-    labels: usize,
-    shape: BatchShape,
-) -> Result<Estimate> {
-    let model = Model::from_json(config, task)?;
-    let mut elements: u64 = 0;
-    for header in headers {
-        let tensors = Header::parse(header.as_ref())?.tensors;
-        let sizes = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>() as u64);
-        elements = sizes.fold(elements, u64::saturating_add);
-    }
-    let base = model.base((0..labels).map(|label| label.to_string()).collect())?;
-    let mut adapter = AdapterConfig::usual(&base.model_type);
-    let places = base.settle(&mut adapter)?;
-    let layout = Layout::new(&base.sites, &places, &base.head_sizes());
-    let plan = crate::train::training_plan(&model, shape, &layout, Output::CrossEntropy)?;
-    let state = std::mem::size_of::<TrainState>() + 4 * 4 * layout.len;
-    let weight_bytes = elements.saturating_mul(4);
-    Ok(Estimate { weight_bytes, memory_bytes: weight_bytes.saturating_add((plan.bytes() + state) as u64) })
 }
 
 fn not_begun() -> Error {

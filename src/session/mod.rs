@@ -3,6 +3,7 @@
 mod adapters;
 mod answering;
 mod chat;
+mod estimate;
 mod examples;
 mod heads;
 mod infer;
@@ -24,10 +25,10 @@ mod train;
 
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount, TargetOption};
 pub use chat::{Piece, Prompt, conversation};
+pub use estimate::{DeviceOption, Estimate, EstimateOptions, estimate};
 pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};
-pub use load::{Estimate, estimate};
 pub use matmul::Matmul;
 pub use profile::StepTime;
 pub use rank::{Choice, ChooseOptions, Ranking};
@@ -151,7 +152,7 @@ impl Session {
     }
 
     /// Bytes of working memory of the programs that are ready.
-    pub fn activation_bytes(&self) -> usize {
+    pub fn activation_bytes(&self) -> u64 {
         let run = self.run.as_ref().map_or(0, run::Run::bytes);
         match &self.backend {
             Some(Backend::Cpu(_)) => self.programs.largest().max(run),
@@ -202,7 +203,7 @@ impl Session {
                 Layout::new(&self.base.sites, &places, &head)
             }
         };
-        training_plan(&self.model, shape, &layout, Output::CrossEntropy)
+        training_plan(&self.model, shape, &layout, Output::CrossEntropy, false)
     }
 
     /// Gives back the device with everything on it. Adapters can still be saved.

@@ -54,12 +54,12 @@ impl Programs {
     }
 
     /// Bytes of working memory, all together.
-    pub fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> u64 {
         self.0.iter().map(|(_, program)| program.plan().bytes()).sum()
     }
 
     /// Bytes of working memory of the largest.
-    pub fn largest(&self) -> usize {
+    pub fn largest(&self) -> u64 {
         self.0.iter().map(|(_, program)| program.plan().bytes()).max().unwrap_or(0)
     }
 }

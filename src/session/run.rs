@@ -105,7 +105,7 @@ impl Run {
     }
 
     /// Bytes of working memory.
-    pub fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> u64 {
         self.device.as_ref().map_or(0, |(_, program)| program.plan().bytes())
     }
 

@@ -138,7 +138,8 @@ impl Session {
                 Objective::Contrastive => Output::Contrastive(pair_loss(&run.settings)),
                 Objective::TFew => Output::Rank(rank_loss(&run.settings, run.examples.choices())),
             };
-            let plan = training_plan(&self.model, run.shape, &run.layout, output)?;
+            let checkpointing = run.settings.activation_checkpointing;
+            let plan = training_plan(&self.model, run.shape, &run.layout, output, checkpointing)?;
             let program = backend.compile_training(plan, &training).await?;
             run.device = Some((training, program));
         }

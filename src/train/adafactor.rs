@@ -1,6 +1,6 @@
 //! Adafactor (Shazeer and Stern 2018) without first moment and relative steps: the settings of a step, the CPU twin and the kernel.
 
-use super::optimizer::clip;
+use super::optimizer::{clip, norm_parts};
 use super::segment::Segment;
 use crate::kernel::Kernel;
 
@@ -90,8 +90,8 @@ impl Adafactor {
 
     /// The kernel for `count` parameters, with the bindings of [`super::Optimizer::kernel`].
     pub fn kernel(&self, count: usize) -> Kernel {
-        let sizes = [("count", count), ("segments", self.segments.len())];
-        Kernel::new(include_str!("adafactor.wgsl"), 2, &sizes, [1; 3])
+        let sizes = [("count", count), ("parts", norm_parts(count))];
+        Kernel::new(include_str!("adafactor.wgsl"), 2, &sizes, [self.segments.len() as u32, 1, 1])
     }
 
     /// The settings as the kernel's `Settings` lays them out.

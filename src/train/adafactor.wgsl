@@ -1,5 +1,5 @@
-// One Adafactor step with global-norm clipping. One workgroup does all: it needs the norm of the whole gradient first, then goes through
-// the tensors one by one, because the update of each is measured as a whole.
+// One Adafactor step with global-norm clipping. One workgroup adds up the parts of the gradient's norm and updates one tensor, because the
+// update of each is measured as a whole.
 
 struct Segment {
     offset: u32, // first element
@@ -23,10 +23,10 @@ struct Settings {
 @group(0) @binding(2) var<storage, read_write> parameters: array<f32>; // (count)
 @group(0) @binding(3) var<storage, read_write> first: array<f32>; // (count), of each tensor the moments of its rows
 @group(0) @binding(4) var<storage, read_write> second: array<f32>; // (count), of each tensor the moments of its columns
-@group(0) @binding(5) var<storage, read_write> result: array<f32>; // (2), loss and gradient norm
+@group(0) @binding(5) var<storage, read_write> result: array<f32>; // (2 + parts): loss, gradient norm, parts of its square
 
 override count: u32 = 256u;
-override segments: u32 = 1u;
+override parts: u32 = 1u; // 256 at most
 
 var<workgroup> sums: array<f32, 256>;
 
@@ -108,14 +108,14 @@ fn update(segment: Segment, clip: f32, lane: u32) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
     var own = 0.0;
-    for (var i = lane; i < count; i += 256u) {
-        own += gradient[i] * gradient[i];
+    if (lane < parts) {
+        own = result[2u + lane];
     }
     let norm = sqrt(total(lane, own));
     let loss = gradient[count];
-    if (lane == 0u) {
+    if (lane == 0u && group.x == 0u) {
         result[0] = loss;
         result[1] = norm;
     }
@@ -126,7 +126,5 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     if (settings.max_grad_norm > 0.0) {
         clip = min(settings.max_grad_norm / (norm + 1e-6), 1.0);
     }
-    for (var i = 0u; i < segments; i++) {
-        update(settings.segments[i], clip, lane);
-    }
+    update(settings.segments[group.x], clip, lane);
 }

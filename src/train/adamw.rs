@@ -1,6 +1,6 @@
 //! AdamW with global-norm clipping over one flat buffer: the settings of a step, the CPU twin and the kernels.
 
-use super::optimizer::clip;
+use super::optimizer::{clip, norm_parts};
 use super::segment::Segment;
 use crate::kernel::Kernel;
 
@@ -43,8 +43,8 @@ impl AdamW {
 
     /// The kernel for `count` parameters, with the bindings of [`super::Optimizer::kernel`].
     pub fn kernel(&self, count: usize) -> Kernel {
-        let sizes = [("count", count), ("segments", self.segments.len())];
-        Kernel::new(include_str!("adamw.wgsl"), 2, &sizes, [1; 3])
+        let sizes = [("count", count), ("parts", norm_parts(count)), ("segments", self.segments.len())];
+        Kernel::new(include_str!("adamw.wgsl"), 2, &sizes, [norm_parts(count) as u32, 1, 1])
     }
 
     /// The settings as the kernel's `Settings` lays them out.

@@ -1,4 +1,5 @@
-// One AdamW step with global-norm clipping. One workgroup does all: it needs the norm of the whole gradient first.
+// One AdamW step with global-norm clipping. Every invocation adds up the parts of the gradient's norm for itself and takes its share of the
+// parameters, those a whole grid apart.
 
 struct Segment {
     offset: u32, // first element
@@ -23,12 +24,11 @@ struct Settings {
 @group(0) @binding(2) var<storage, read_write> parameters: array<f32>; // (count)
 @group(0) @binding(3) var<storage, read_write> first: array<f32>; // (count), first moments
 @group(0) @binding(4) var<storage, read_write> second: array<f32>; // (count), second moments
-@group(0) @binding(5) var<storage, read_write> result: array<f32>; // (2), loss and gradient norm
+@group(0) @binding(5) var<storage, read_write> result: array<f32>; // (2 + parts): loss, gradient norm, parts of its square
 
 override count: u32 = 256u;
+override parts: u32 = 1u;
 override segments: u32 = 1u;
-
-var<workgroup> squares: array<f32, 256>;
 
 // Compilers may assume that there are no infinities; the bits tell.
 fn finite(v: f32) -> bool {
@@ -46,23 +46,15 @@ fn update(i: u32, rate: f32, clip: f32) {
     parameters[i] = decayed - rate / settings.correction1 * m / denominator;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) lane: u32) {
-    var own = 0.0;
-    for (var i = lane; i < count; i += 256u) {
-        own += gradient[i] * gradient[i];
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
+    var squares = 0.0;
+    for (var part = 0u; part < parts; part++) {
+        squares += result[2u + part];
     }
-    squares[lane] = own;
-    workgroupBarrier();
-    for (var half = 128u; half > 0u; half /= 2u) {
-        if (lane < half) {
-            squares[lane] += squares[lane + half];
-        }
-        workgroupBarrier();
-    }
-    let norm = sqrt(squares[0]);
+    let norm = sqrt(squares);
     let loss = gradient[count];
-    if (lane == 0u) {
+    if (id.x == 0u) {
         result[0] = loss;
         result[1] = norm;
     }
@@ -75,7 +67,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
     for (var s = 0u; s < segments; s++) {
         let segment = settings.segments[s];
-        for (var i = lane; i < segment.rows * segment.columns; i += 256u) {
+        for (var i = id.x; i < segment.rows * segment.columns; i += grid.x * 64u) {
             update(segment.offset + i, segment.learning_rate, clip);
         }
     }

@@ -47,8 +47,22 @@ impl Optimizer {
         }
     }
 
-    /// The kernel for `count` parameters. Bindings: gradient and then loss `(count + 1)`, [`Optimizer::packed`], then, to write,
-    /// parameters, first and second moments `(count)` and `(loss, norm)`.
+    /// The kernel that sums the squares of a gradient of `count` elements. Bindings: gradient and then loss `(count + 1)` and, to write,
+    /// [`Optimizer::result_len`] numbers, of which it leaves the first two.
+    pub fn norm_kernel(count: usize) -> Kernel {
+        let parts = norm_parts(count);
+        let sizes = [("count", count), ("parts", parts)];
+        Kernel::new(include_str!("gradient_norm.wgsl"), 1, &sizes, [parts as u32, 1, 1])
+    }
+
+    /// Loss and norm of a gradient of `count` elements, and what the norm is made of.
+    pub fn result_len(count: usize) -> usize {
+        2 + norm_parts(count)
+    }
+
+    /// The kernel for `count` parameters, which follows that of the norm. Bindings: gradient and then loss `(count + 1)`,
+    /// [`Optimizer::packed`], then, to write, parameters, first and second moments `(count)` and what [`Optimizer::norm_kernel`] wrote, with
+    /// loss and norm before it.
     pub fn kernel(&self, count: usize) -> Kernel {
         match self {
             Optimizer::AdamW(settings) => settings.kernel(count),
@@ -68,6 +82,11 @@ impl Optimizer {
     pub fn accumulate_kernel(count: usize) -> Kernel {
         Kernel::new(include_str!("accumulate.wgsl"), 1, &[("count", count)], elementwise(count))
     }
+}
+
+/// Workgroups that share the elements of a gradient: one reads the sums of all, so there are no more than a small GPU keeps busy.
+pub(super) fn norm_parts(count: usize) -> usize {
+    count.div_ceil(64).clamp(1, 64)
 }
 
 /// The factor that brings a gradient of this norm down to the largest allowed; 0 allows any. As `torch.nn.utils.clip_grad_norm_`.

@@ -136,6 +136,8 @@ pub struct TrainOptions {
     pub patience: Option<usize>,
     /// Steps between evaluations.
     pub eval_every: Option<usize>,
+    /// Compute the activations of each block again for its backward pass, instead of keeping them.
+    pub activation_checkpointing: bool,
 }
 
 /// Settings of a run, all decided.
@@ -183,6 +185,8 @@ pub struct Settings {
     pub patience: Option<usize>,
     /// Steps between evaluations.
     pub eval_every: usize,
+    /// The backward pass computes activations again.
+    pub activation_checkpointing: bool,
 }
 
 impl TrainOptions {
@@ -257,6 +261,7 @@ impl TrainOptions {
             seed: told.seed.unwrap_or(0),
             patience: told.patience,
             eval_every: told.eval_every.unwrap_or((steps / 6).max(1)),
+            activation_checkpointing: told.activation_checkpointing,
         })
     }
 

@@ -7,6 +7,7 @@ use crate::fuse::fuse;
 use crate::graph::Id;
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
+use crate::recompute::recompute;
 
 /// Plans a forward pass with a table of `adapters` rows laid out as `layout`; its results are `output`, perhaps in parts.
 pub fn forward_plan(
@@ -22,13 +23,22 @@ pub fn forward_plan(
 }
 
 /// Plans forward and backward pass of one micro-batch: the gradient of everything in `layout`, then the loss, in the flat buffer.
-/// `output` is a loss.
-pub fn training_plan(model: &Model, shape: BatchShape, layout: &Layout, output: Output) -> Result<Plan> {
+/// `output` is a loss. With `checkpointing` the backward pass computes the activations of the model's blocks again.
+pub fn training_plan(
+    model: &Model,
+    shape: BatchShape,
+    layout: &Layout,
+    output: Output,
+    checkpointing: bool,
+) -> Result<Plan> {
     let (mut graph, results) = model.graph(shape, layout, 1, output)?;
     let loss = results[0];
     fuse(&mut graph, &[loss]);
     let parts = gradients(&mut graph, loss)?;
     let kept: Vec<Id> = parts.iter().map(|part| part.value).chain([loss]).collect();
     fuse(&mut graph, &kept);
+    if checkpointing {
+        recompute(&mut graph, loss)?;
+    }
     Ok(Plan::training(&graph, loss, &parts, layout.len))
 }

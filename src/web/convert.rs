@@ -41,7 +41,7 @@ pub struct MergeSize {
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     weight_bytes: usize,
-    activation_bytes: usize,
+    activation_bytes: u64,
     adapter_bytes: usize,
     wasm_bytes: usize,
     programs: usize,

@@ -8,12 +8,11 @@ mod profile;
 
 use crate::models::BatchShape;
 use crate::session::{
-    AdapterOptions, Continuation, EndReason, Example, Pooling, Question, Ranking, Selection, Session, SessionOptions,
-    Task, Text, TrainEvent,
+    AdapterOptions, Continuation, EndReason, EstimateOptions, Example, Question, Ranking, Selection, Session,
+    SessionOptions, Text, TrainEvent,
 };
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
 use error::{bad_option, to_error};
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 /// Prints panics to the console before they reach JavaScript as a `RuntimeError`.
@@ -22,25 +21,12 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// What `Model.estimate` is asked.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EstimateOptions {
-    batch_size: usize,
-    max_length: usize,
-    labels: Vec<String>,
-    task: Task,
-    pooling: Pooling,
-}
-
 /// Sizes of a model from its configuration and the first bytes of each file of its weights.
 #[wasm_bindgen]
 pub fn estimate(config: &str, headers: Vec<js_sys::Uint8Array>, options: JsValue) -> Result<JsValue, JsValue> {
-    let EstimateOptions { batch_size, max_length, labels, task, pooling } = from_js("options", options)?;
-    let shape = BatchShape::new(batch_size, max_length);
-    let task = task.task_type(pooling);
+    let options: EstimateOptions = from_js("options", options)?;
     let headers: Vec<Vec<u8>> = headers.iter().map(js_sys::Uint8Array::to_vec).collect();
-    let found = crate::session::estimate(config.as_bytes(), &headers, task, labels.len(), shape).map_err(to_error)?;
+    let found = crate::session::estimate(config.as_bytes(), &headers, &options).map_err(to_error)?;
     to_js(&found)
 }
 

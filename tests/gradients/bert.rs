@@ -94,7 +94,7 @@ fn check_with(pooling: Pooling, output: Output, config: AdapterConfig, fresh: Fr
     let batch = Batch { rows, targets, weight: 1.0 / SHAPE.batch as f32, ..Batch::default() };
     for (device, mut backend) in devices() {
         load_tensors(&mut backend, &model, &weights);
-        let plan = training_plan(&model, SHAPE, &layout, output).unwrap();
+        let plan = training_plan(&model, SHAPE, &layout, output, false).unwrap();
         let (found, gradient) =
             gradient(&mut backend, plan, &layout.pack(&adapter), &[batch.inputs(SHAPE, model.common().padding)]);
         assert_close(&format!("{device} {output:?}"), &[found], &[loss], TOLERANCE);

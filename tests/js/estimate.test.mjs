@@ -47,6 +47,7 @@ test("an estimate fetches the header and not the weights", async (t) => {
   assert.deepEqual(requests.filter(({ path }) => path.endsWith("tensors")), [{ path: "/m/model.safetensors", range: "bytes=0-65535" }]);
   assert.deepEqual(seen, [{
     config: '{"model_type":"bert"}', header: 65536, batchSize: 4, maxLength: 64, task: "text-classification", labels: ["a", "b"], pooling: "mean",
+    activationCheckpointing: false, device: "auto",
   }]);
 });
 
@@ -57,6 +58,15 @@ test("what says how a model chats is counted for text-generation, where there is
   assert.ok(requests.some(({ path }) => path === "/m/chat_template.jinja"));
   const other = await measure(t, weights(1000), { files });
   assert.equal(other.found.downloadBytes, small + 401_000);
+});
+
+test("an estimate is told how and where training will run", async (t) => {
+  const seen = [];
+  await measure(t, weights(1000), { seen, activationCheckpointing: true, device: "webgpu" });
+  assert.deepEqual([seen[0].activationCheckpointing, seen[0].device], [true, "webgpu"]);
+  for (const wrong of [{ activationCheckpointing: "yes" }, { device: "gpu" }]) {
+    await assert.rejects(Model.estimate("owner/name", wrong), { code: "bad-option" });
+  }
 });
 
 test("a long header takes a second request", async (t) => {

@@ -322,7 +322,7 @@ test("an option of the wrong type is refused by name", async (t) => {
   await model.addAdapter("one");
   const refused = (option, value) =>
     assert.rejects(model.train("one", EXAMPLES, { [option]: value }), { code: "bad-option", details: { option, value: String(value) } });
-  for (const [option, value] of [["steps", 1.5], ["steps", 0], ["objective", "mse"], ["learningRate", "fast"], ["seed", -1]]) await refused(option, value);
+  for (const [option, value] of [["steps", 1.5], ["steps", 0], ["objective", "mse"], ["learningRate", "fast"], ["seed", -1], ["activationCheckpointing", "yes"]]) await refused(option, value);
   await assert.rejects(Model.fromPretrained(FILES, { device: "cuda" }), { code: "bad-option", message: /"webgpu"/ });
   await assert.rejects(Model.fromPretrained(FILES, { warmUp: { batch: 1 } }), { code: "bad-option", message: /batchSize/ });
 });

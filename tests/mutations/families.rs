@@ -4,8 +4,10 @@ use std::fs;
 
 use ia3_web::Result;
 use ia3_web::backend::Backend;
-use ia3_web::models::BatchShape;
-use ia3_web::session::{Continuation, InferOptions, Pooling, Selection, Session, SessionOptions, Task, Text, estimate};
+use ia3_web::session::{
+    Continuation, DeviceOption, EstimateOptions, InferOptions, Pooling, Selection, Session, SessionOptions, Task, Text,
+    estimate,
+};
 use pollster::block_on;
 use serde_json::Value;
 
@@ -71,8 +73,16 @@ fn check(family: &str, seed: u64) {
         make,
         |len| 16 * len + (64 << 20),
         |bytes, random| {
-            let task = random.pick(&tasks).task_type(*random.pick(&[Pooling::Mean, Pooling::Pooler]));
-            estimate(bytes, &[&weights], task, 2, BatchShape::new(2, 8)).map(|_| ())
+            let asked = EstimateOptions {
+                task: *random.pick(&tasks),
+                labels: ["a", "b"].map(String::from).to_vec(),
+                pooling: *random.pick(&[Pooling::Mean, Pooling::Pooler]),
+                batch_size: 2,
+                max_length: 8,
+                activation_checkpointing: random.below(2) > 0,
+                device: DeviceOption::Auto,
+            };
+            estimate(bytes, &[&weights], &asked).map(|_| ())
         },
     );
     survive(

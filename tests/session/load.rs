@@ -2,11 +2,10 @@
 
 use crate::support::bytes;
 use crate::support::session::*;
-use ia3_web::adapter::TaskType;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::models::BatchShape;
-use ia3_web::session::{Continuation, Pooling, Session, SessionOptions, Task, estimate};
+use ia3_web::session::{Continuation, DeviceOption, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate};
 use pollster::block_on;
 
 #[test]
@@ -60,16 +59,24 @@ fn a_file_without_classifier_gets_one_drawn_by_seed() {
 
 #[test]
 fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
-    let shape = BatchShape::new(6, 16);
     let (config, file) = (bytes("tiny-bert-mean/config.json"), weights(Pooling::Mean));
-    let told = estimate(&config, &[&file[..file.len() / 2]], Pooling::Mean.into(), 3, shape).unwrap();
+    let asked = EstimateOptions {
+        task: Task::TextClassification,
+        labels: LABELS.map(String::from).to_vec(),
+        pooling: Pooling::Mean,
+        batch_size: 6,
+        max_length: 16,
+        activation_checkpointing: false,
+        device: DeviceOption::Wasm,
+    };
+    let told = estimate(&config, &[&file[..file.len() / 2]], &asked).unwrap();
     let mut session = session(Pooling::Mean);
     session.add_adapter("a", Default::default()).unwrap();
     train(&mut session, "a", &steps(2));
     let weights = 4 * session.trainable_parameters("a").unwrap().total - session.adapter_bytes();
     assert_eq!(told.weight_bytes, weights as u64);
-    let held = session.weight_bytes() + session.activation_bytes() + session.adapter_bytes();
-    assert!(told.memory_bytes >= held as u64);
+    let held = (session.weight_bytes() + session.adapter_bytes()) as u64 + session.activation_bytes();
+    assert!(told.memory_bytes >= held);
 }
 
 /// The tiny LLaMA with linear scaling, without weights, on the CPU.
@@ -162,8 +169,17 @@ fn a_tensor_in_two_shards_is_refused_with_both() {
 
 #[test]
 fn an_estimate_counts_all_shards() {
-    let (config, shape) = (bytes("families/llama-linear/config.json"), BatchShape::new(2, 8));
-    let told = |headers: &[Vec<u8>]| estimate(&config, headers, TaskType::CausalLm, 0, shape).unwrap();
+    let config = bytes("families/llama-linear/config.json");
+    let asked = EstimateOptions {
+        task: Task::TextGeneration,
+        labels: Vec::new(),
+        pooling: Pooling::Mean,
+        batch_size: 2,
+        max_length: 8,
+        activation_checkpointing: false,
+        device: DeviceOption::Auto,
+    };
+    let told = |headers: &[Vec<u8>]| estimate(&config, headers, &asked).unwrap();
     let files: Vec<_> = shards().into_iter().map(|(_, file)| file).collect();
     assert_eq!(told(&files), told(&[bytes("families/llama-linear/model.safetensors")]));
 }

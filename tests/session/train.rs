@@ -16,6 +16,27 @@ fn trained(options: &TrainOptions) -> (Session, Vec<f32>) {
     (session, losses)
 }
 
+/// The option reaches the plan, which holds less, and changes neither losses nor vectors.
+#[test]
+fn checkpointing_holds_less_and_trains_the_same() {
+    for objective in [Objective::CrossEntropy, Objective::Contrastive] {
+        let found = [false, true].map(|activation_checkpointing| {
+            let mut session = session(Pooling::Mean);
+            session.add_adapter("a", Default::default()).unwrap();
+            let told = TrainOptions { objective: Some(objective), activation_checkpointing, ..steps(4) };
+            block_on(session.begin_training("a", &examples(), &examples()[3..6], &told)).unwrap();
+            step(&mut session, 1).unwrap();
+            let bytes = session.activation_bytes();
+            step(&mut session, usize::MAX).unwrap();
+            let losses = block_on(session.end_training(EndReason::Failed)).unwrap().losses;
+            (bytes, losses, saved(&session, "a"))
+        });
+        let [(most, losses, vectors), (less, same_losses, same_vectors)] = found;
+        assert!(less < most, "{objective:?}: {less} bytes, not below {most}");
+        assert_eq!((losses, vectors), (same_losses, same_vectors), "{objective:?}");
+    }
+}
+
 #[test]
 fn the_loss_goes_down_for_every_pooling_and_objective() {
     let objectives = [

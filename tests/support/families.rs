@@ -84,23 +84,33 @@ fn shift_labels(case: &mut Value) {
     }
 }
 
+/// Brings a case's batch into the form of ours.
+pub fn prepare(bench: &mut Bench) {
+    if bench.base.task == TaskType::CausalLm {
+        shift_labels(&mut bench.case);
+    }
+    if bench.base.task == TaskType::QuestionAns {
+        // PEFT's wrapper of this task does not hand token types on to the model.
+        bench.case.as_object_mut().unwrap().remove("token_type_ids");
+    }
+}
+
+/// What the goldens of a task were trained with, and whether a head was.
+pub fn objective(task: TaskType) -> (Output, bool) {
+    match task {
+        TaskType::FeatureExtraction => (Output::Contrastive(PairLossKind::Cosine), false),
+        _ => (Output::CrossEntropy, true),
+    }
+}
+
 /// Answers, loss, every gradient, and what three AdamW steps make of the adapter.
 pub async fn check(device: &str, backend: Backend, family: &str, case: &str) {
     let (task, labels) = task_of(case).unwrap();
     let mut bench = Bench::new(backend, &format!("families/{family}"), case, task, labels);
-    if task == TaskType::CausalLm {
-        shift_labels(&mut bench.case);
-    }
-    if task == TaskType::QuestionAns {
-        // PEFT's wrapper of this task does not hand token types on to the model.
-        bench.case.as_object_mut().unwrap().remove("token_type_ids");
-    }
+    prepare(&mut bench);
     let what = format!("{device} {family}/{case}");
     check_answers(&what, &mut bench).await;
-    let (output, head) = match task {
-        TaskType::FeatureExtraction => (Output::Contrastive(PairLossKind::Cosine), false),
-        _ => (Output::CrossEntropy, true),
-    };
+    let (output, head) = objective(task);
     let (loss, layout, gradient) = gradients(&mut bench, output, head).await;
     assert_close(&format!("{what} loss"), &[loss], &bench.golden["loss"].data, TOLERANCE);
     compare(&what, &layout, &gradient, &bench.golden, "grad.", task);

@@ -22,6 +22,8 @@ pub struct Bench {
     pub golden: Tensors,
     /// The batch, where the case has none of the usual form.
     pub batch: Option<(BatchShape, Inputs)>,
+    /// Whether training computes activations again.
+    pub checkpointing: bool,
 }
 
 impl Bench {
@@ -30,7 +32,7 @@ impl Bench {
         load(&mut backend, &model, folder);
         let golden = tensors(&format!("{folder}/{case}/golden.safetensors"));
         let case = json(&format!("{folder}/{case}/case.json"));
-        Bench { backend, model, base, case, golden, batch: None }
+        Bench { backend, model, base, case, golden, batch: None, checkpointing: false }
     }
 
     pub async fn forward(&mut self, output: Output) -> Vec<f32> {
@@ -67,7 +69,7 @@ impl Bench {
         }
         let layout = Layout::union(&self.base.sites, &[&adapter]);
         let (shape, inputs) = self.batch.clone().unwrap_or_else(|| batch(&self.case, &self.model));
-        let plan = training_plan(&self.model, shape, &layout, output).unwrap();
+        let plan = training_plan(&self.model, shape, &layout, output, self.checkpointing).unwrap();
         let parameters = layout.pack(&adapter);
         let zeros = vec![0.0; parameters.len()];
         let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };

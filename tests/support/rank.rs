@@ -36,6 +36,17 @@ fn loss(
     Output::Rank(RankLoss { examples, choices, language, unlikelihood, normalized, variant })
 }
 
+/// Gives a golden's model its batch, in rows of up to `longest` tokens; how many examples it has, and choices the one that has most.
+pub fn prepare(bench: &mut Bench, longest: usize) -> [usize; 2] {
+    let examples = examples(&bench.case, &bench.model, longest);
+    let choices = examples.iter().map(|example| example.choices().count()).max().unwrap();
+    let batch = Ranked::batch(&examples.iter().collect::<Vec<_>>(), choices);
+    let shape = batch.shape();
+    assert!(shape.segmented == (longest > 0) && (shape.batch == examples.len()) == (longest > 0));
+    bench.batch = Some((shape, batch.inputs(shape, bench.model.common().padding)));
+    [examples.len(), choices]
+}
+
 /// Every term with its gradients, and the steps of every variant that the golden has: with the choices of an example in one row, and with
 /// each in a row of its own.
 pub async fn check(device: &str, backend: Backend, task: TaskType, family: &str, name: &str) {
@@ -46,13 +57,7 @@ pub async fn check(device: &str, backend: Backend, task: TaskType, family: &str,
 }
 
 async fn check_rows(device: &str, bench: &mut Bench, task: TaskType, name: &str, longest: usize) {
-    let examples = examples(&bench.case, &bench.model, longest);
-    let choices = examples.iter().map(|example| example.choices().count()).max().unwrap();
-    let batch = Ranked::batch(&examples.iter().collect::<Vec<_>>(), choices);
-    let shape = batch.shape();
-    assert!(shape.segmented == (longest > 0) && (shape.batch == examples.len()) == (longest > 0));
-    bench.batch = Some((shape, batch.inputs(shape, bench.model.common().padding)));
-    let choices = [examples.len(), choices];
+    let choices = prepare(bench, longest);
     for (variant, kind) in VARIANTS {
         let terms =
             [(format!("lm.{variant}"), 0), (format!("unlikelihood.{variant}"), 1), ("length_normalized".into(), 2)];
@@ -68,21 +73,35 @@ async fn check_rows(device: &str, bench: &mut Bench, task: TaskType, name: &str,
             compare(&what, &layout, &gradient, &bench.golden, &format!("grad.{term}."), task);
         }
         if kind == RankVariant::Paper || bench.golden.contains_key(&format!("{variant}.losses")) {
-            steps(&format!("{device} {name} {variant}"), bench, loss(choices, [1.0; 3], kind), variant).await;
+            let found = steps(bench, loss(choices, [1.0; 3], kind)).await;
+            compare_steps(&format!("{device} {name} {variant}"), bench, &found, variant);
         }
     }
 }
 
-/// Twenty Adafactor steps with the rates of the golden.
-async fn steps(what: &str, bench: &mut Bench, output: Output, variant: &str) {
+/// Losses and parameters of twenty Adafactor steps with the rates of the golden.
+async fn steps(bench: &mut Bench, output: Output) -> Vec<(f32, Layout, Vec<f32>)> {
     let rates: Vec<f32> = serde_json::from_value(bench.case["learning_rates"].clone()).unwrap();
     let optimizer = |step: usize, layout: &Layout| -> Optimizer {
         let segments = Rates { vectors: rates[step - 1], head: 0.0, layers: &[] }.segments(layout);
         Adafactor { step, segments, max_grad_norm: 1.0, ..Adafactor::default() }.into()
     };
-    let found = bench.train_with(output, optimizer, rates.len(), false).await;
+    bench.train_with(output, optimizer, rates.len(), false).await
+}
+
+fn compare_steps(what: &str, bench: &Bench, found: &[(f32, Layout, Vec<f32>)], variant: &str) {
     let losses: Vec<f32> = found.iter().map(|(loss, ..)| *loss).collect();
     assert_close(&format!("{what} losses"), &losses, &bench.golden[&format!("{variant}.losses")].data, TOLERANCE);
     let (_, layout, parameters) = found.last().unwrap();
-    compare(what, layout, parameters, &bench.golden, &format!("{variant}.step{}.", rates.len()), bench.base.task);
+    compare(what, layout, parameters, &bench.golden, &format!("{variant}.step{}.", found.len()), bench.base.task);
+}
+
+/// The steps by the paper's formulas on a batch of as many examples and choices.
+pub async fn paper_steps(bench: &mut Bench, choices: [usize; 2]) -> Vec<(f32, Layout, Vec<f32>)> {
+    steps(bench, loss(choices, [1.0; 3], RankVariant::Paper)).await
+}
+
+/// Compares them with the golden.
+pub fn compare_paper_steps(what: &str, bench: &Bench, found: &[(f32, Layout, Vec<f32>)]) {
+    compare_steps(what, bench, found, "paper");
 }

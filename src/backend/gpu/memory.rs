@@ -46,11 +46,11 @@ impl Memory {
     }
 
     /// Runs `make` and waits for the device to say whether it had the memory for it; `what` and `bytes` name it in errors.
-    pub async fn reserve<T>(&self, what: &str, bytes: usize, make: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub async fn reserve<T>(&self, what: &str, bytes: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let made = make();
         if let Some(error) = scope.pop().await {
-            return Err(describe(error, what, bytes as u64));
+            return Err(describe(error, what, bytes));
         }
         self.faults.check()?;
         made

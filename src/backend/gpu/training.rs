@@ -18,8 +18,8 @@ pub struct GpuTraining {
     buffers: Buffers,
     /// Adds a micro-batch's gradient to the sum.
     accumulate: Dispatch,
-    /// The optimiser on the gradient of one batch, and on the sum of several.
-    optimizer: [Dispatch; 2],
+    /// Norm and optimiser on the gradient of one batch, and on the sum of several.
+    optimizer: [[Dispatch; 2]; 2],
     idle: Vec<Readback>,
     /// Steps under way, the oldest first.
     pending: VecDeque<(usize, Readback)>,
@@ -44,7 +44,7 @@ struct Buffers {
     second: Buffer,
     /// [`Optimizer::packed`].
     settings: Buffer,
-    /// Loss and gradient norm.
+    /// Loss, gradient norm and what it is made of.
     result: Buffer,
 }
 
@@ -64,12 +64,14 @@ impl GpuTraining {
         let count = state.parameters.len();
         let kernel = settings.kernel(count);
         let accumulate = Optimizer::accumulate_kernel(count + 1);
+        let norm = Optimizer::norm_kernel(count);
         let optimizer = gpu.pipeline("optimizer", &kernel, 4).await?;
+        let summer = gpu.pipeline("gradient norm", &norm, 1).await?;
         let adder = gpu.pipeline("accumulate", &accumulate, 1).await?;
         let memory = gpu.memory();
         let packed = settings.packed().len();
         let (buffers, idle) = memory
-            .reserve("the trained vectors", count * 32, || {
+            .reserve("the trained vectors", count as u64 * 32, || {
                 let buffers = Buffers {
                     parameters: memory.storage("parameters", count)?,
                     gradients: memory.storage("gradients", count + 1)?,
@@ -77,7 +79,7 @@ impl GpuTraining {
                     first: memory.storage("first moments", count)?,
                     second: memory.storage("second moments", count)?,
                     settings: memory.storage("optimizer settings", packed)?,
-                    result: memory.storage("loss and norm", 2)?,
+                    result: memory.storage("loss and norm", Optimizer::result_len(count))?,
                 };
                 let idle = (0..IN_FLIGHT).map(|_| Readback::new(memory, 3 * count + 2)).collect::<Result<_>>()?;
                 Ok((buffers, idle))
@@ -89,7 +91,8 @@ impl GpuTraining {
         }
         let on = |gradient: &Buffer| {
             let bound: [&wgpu::Buffer; 6] = [gradient, settings, parameters, first, second, result];
-            Dispatch::new(gpu.device(), optimizer.clone(), &bound, kernel.grid)
+            let norm = Dispatch::new(gpu.device(), summer.clone(), &[gradient, result], norm.grid);
+            [norm, Dispatch::new(gpu.device(), optimizer.clone(), &bound, kernel.grid)]
         };
         Ok(GpuTraining {
             optimizer: [on(gradients), on(sum)],
@@ -131,7 +134,7 @@ impl GpuTraining {
             if last {
                 self.copy(&mut encoder, &readback);
             }
-            gpu.submit(encoder, program.dispatches() + usize::from(several) + usize::from(last));
+            gpu.submit(encoder, program.dispatches() + usize::from(several) + 2 * usize::from(last));
         }
         readback.request();
         self.pending.push_back((settings.step(), readback));
@@ -145,7 +148,7 @@ impl GpuTraining {
             self.accumulate.encode(&mut pass);
         }
         if last {
-            self.optimizer[usize::from(several)].encode(&mut pass);
+            self.optimizer[usize::from(several)].iter().for_each(|dispatch| dispatch.encode(&mut pass));
         }
     }
 

@@ -1,0 +1,152 @@
+//! What an estimate tells before loading against what is held while training: by the process on the CPU, in buffers on a GPU.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(unsafe_code)] // A counting allocator cannot be had without.
+
+mod support;
+
+use ia3_web::backend::Backend;
+use ia3_web::checkpoint::HostTensor;
+use ia3_web::checkpoint::safetensors::write;
+use ia3_web::models::Model;
+use ia3_web::session::{DeviceOption, EstimateOptions, Example, Pooling, Session, SessionOptions, Task, estimate};
+use ia3_web::train::TrainOptions;
+use pollster::block_on;
+use serde_json::json;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+use support::random::Random;
+use support::session::*;
+use support::{bytes, devices};
+
+/// Bytes the process holds, and the most it held since the last reset.
+static HELD: AtomicIsize = AtomicIsize::new(0);
+static MOST: AtomicIsize = AtomicIsize::new(0);
+
+struct Counting;
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, block: Layout) -> *mut u8 {
+        let now = HELD.fetch_add(block.size() as isize, Ordering::Relaxed) + block.size() as isize;
+        MOST.fetch_max(now, Ordering::Relaxed);
+        unsafe { System.alloc(block) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, block: Layout) {
+        HELD.fetch_sub(block.size() as isize, Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, block) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const BATCH: usize = 8;
+const LENGTH: usize = 32;
+
+/// Forgets what was held before; what is held now.
+fn reset() -> isize {
+    let now = HELD.load(Ordering::Relaxed);
+    MOST.store(now, Ordering::Relaxed);
+    now
+}
+
+/// A configuration with fields of every family here, of 7 MB or so of weights.
+fn config(model_type: &str) -> Vec<u8> {
+    let config = json!({
+        "model_type": model_type, "hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6,
+        "intermediate_size": 512, "vocab_size": 400, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "tie_word_embeddings": true, "pad_token_id": 0,
+        "d_model": 192, "num_layers": 2, "num_heads": 6, "d_kv": 32, "d_ff": 512, "n_positions": 64,
+    });
+    serde_json::to_vec(&config).unwrap()
+}
+
+/// A file with random weights.
+fn file(config: &[u8], task: Task) -> Vec<u8> {
+    let model = Model::from_json(config, task.task_type(Pooling::Mean)).unwrap();
+    let random = &mut Random::new(3);
+    let parts = model.weights().unwrap().into_iter().flat_map(|weight| weight.parts);
+    let tensor = |(name, shape): (String, Vec<usize>)| {
+        let data = random.floats(shape.iter().product(), 0.0, 0.1);
+        (name, HostTensor::new(shape, data))
+    };
+    write(&parts.map(tensor).collect())
+}
+
+fn examples_of(task: Task) -> Vec<Example> {
+    let words = "the cat ".repeat(14);
+    let example = |at: usize| match task {
+        Task::TextGeneration => Example::Plain { text: words.clone() },
+        Task::Text2textGeneration => Example::Rewritten { input: words.clone(), output: words.clone() },
+        _ => example(LABELS[at % 3], &words),
+    };
+    (0..8).map(example).collect()
+}
+
+/// What was told and what was held, both without the files. What a GPU holds is its buffers and what was in memory at most while they were
+/// filled: its driver's own memory, which is that of the process here, is the browser's there.
+fn told_and_held(backend: Backend, model_type: &str, task: Task, checkpointing: bool) -> (u64, u64) {
+    let labels = if task == Task::TextClassification { LABELS.map(String::from).to_vec() } else { Vec::new() };
+    let (config, tokenizer) = (config(model_type), bytes("tiny-bert/tokenizer.json"));
+    let file = file(&config, task);
+    let on_cpu = matches!(backend, Backend::Cpu(_));
+    let asked = EstimateOptions {
+        task,
+        labels: labels.clone(),
+        pooling: Pooling::Mean,
+        batch_size: BATCH,
+        max_length: LENGTH,
+        activation_checkpointing: checkpointing,
+        device: if on_cpu { DeviceOption::Wasm } else { DeviceOption::Webgpu },
+    };
+    let told = estimate(&config, &[&file], &asked).unwrap().memory_bytes;
+    let examples = examples_of(task);
+    let before = reset();
+    let made = SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0 };
+    let mut session = Session::new(&config, &tokenizer, made).unwrap();
+    session.set_backend(backend);
+    let opened = reset();
+    load_file(&mut session, &file, 1 << 16).unwrap();
+    let loading = MOST.load(Ordering::Relaxed) - opened;
+    session.add_adapter("a", Default::default()).unwrap();
+    let options = TrainOptions {
+        batch_size: Some(BATCH),
+        activation_checkpointing: checkpointing,
+        max_length: Some(LENGTH),
+        ..steps(5)
+    };
+    block_on(session.begin_training("a", &examples, &[], &options)).unwrap();
+    step(&mut session, 2).unwrap();
+    let held = match session.backend() {
+        Some(Backend::Gpu(gpu)) => gpu.held_bytes() + loading as u64,
+        Some(Backend::Cpu(_)) | None => (MOST.load(Ordering::Relaxed) - before) as u64,
+    };
+    (told, held)
+}
+
+/// One test, so that nothing else allocates meanwhile.
+#[test]
+fn an_estimate_is_within_a_tenth_of_what_is_held() {
+    // The matrix products of the processor keep buffers of their own for each thread, as large as its caches are.
+    told_and_held(Backend::cpu(), "bert", Task::TextClassification, false);
+    for (model_type, task) in [
+        ("bert", Task::TextClassification),
+        ("llama", Task::TextClassification),
+        ("llama", Task::TextGeneration),
+        ("t5", Task::Text2textGeneration),
+    ] {
+        for checkpointing in [false, true] {
+            for (device, backend) in devices() {
+                let (told, held) = told_and_held(backend, model_type, task, checkpointing);
+                let ratio = told as f64 / held as f64;
+                println!(
+                    "{device} {model_type} {task:?} checkpointing {checkpointing}: {told} told, {held} held, {ratio:.3}"
+                );
+                assert!(
+                    (ratio - 1.0).abs() <= 0.1,
+                    "{device} {model_type} {task:?} {checkpointing}: {told} told, {held} held"
+                );
+            }
+        }
+    }
+}
