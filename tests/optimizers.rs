@@ -74,15 +74,21 @@ fn check(what: &str, hidden: usize, labels: usize, optimizer: impl Fn(usize) -> 
 /// Hidden size and labels.
 const HEADS: [(usize, usize); 3] = [(5, 2), (67, 61), (768, 70)];
 
+/// Vectors, weight and bias.
+fn segments(hidden: usize, labels: usize) -> Vec<Segment> {
+    let vectors = Segment { offset: 0, rows: 1, columns: 3, learning_rate: 1e-2 };
+    let weight = Segment { offset: 3, rows: labels, columns: hidden, learning_rate: 1e-2 };
+    let bias = Segment { offset: 3 + labels * hidden, rows: 1, columns: labels, learning_rate: 3e-2 };
+    vec![vectors, weight, bias]
+}
+
 #[test]
 fn adamw() {
     for (hidden, labels) in HEADS {
         check("AdamW", hidden, labels, |step| {
             Optimizer::AdamW(AdamW {
                 step,
-                learning_rate: 1e-2,
-                head_learning_rate: 3e-2,
-                head_start: 3 + hidden,
+                segments: segments(hidden, labels),
                 weight_decay: 1e-2,
                 beta1: 0.9,
                 beta2: 0.999,
@@ -97,9 +103,7 @@ fn adamw() {
 fn adafactor() {
     for (hidden, labels) in HEADS {
         check("Adafactor", hidden, labels, |step| {
-            let weight = Segment { offset: 3, rows: labels, columns: hidden, learning_rate: 1e-2 };
-            let bias = Segment { offset: 3 + labels * hidden, rows: 1, columns: labels, learning_rate: 3e-2 };
-            let segments = vec![Segment { offset: 0, rows: 1, columns: 3, learning_rate: 1e-2 }, weight, bias];
+            let segments = segments(hidden, labels);
             Optimizer::Adafactor(Adafactor { step, segments, max_grad_norm: 0.5, ..Adafactor::default() })
         });
     }

@@ -47,7 +47,7 @@ fn trained(
     let parameters = layout.pack(adapter);
     let zeros = vec![0.0; parameters.len()];
     let state = TrainState { parameters, first: zeros.clone(), second: zeros, step: 0 };
-    let plan = training_plan(model, SHAPE, layout, Output::CrossEntropy).unwrap();
+    let plan = training_plan(model, SHAPE, layout, Output::CrossEntropy, false).unwrap();
     let mut training = block_on(backend.begin_training(&state, &settings(1, layout))).unwrap();
     let mut program = block_on(backend.compile_training(plan, &training)).unwrap();
     for step in 1..=STEPS {
@@ -69,7 +69,7 @@ fn expected(
     let (mut first, mut second) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
     for step in 1..=STEPS {
         layout.unpack(&parameters, &mut adapter);
-        let plan = training_plan(model, SHAPE, &channels, Output::CrossEntropy).unwrap();
+        let plan = training_plan(model, SHAPE, &channels, Output::CrossEntropy, false).unwrap();
         let (_, found) = gradient(backend, plan, &channels.pack(&adapter), batch);
         let found = folded(&found, &channels, layout);
         settings(step, layout).update(&mut parameters, &mut first, &mut second, &found, Optimizer::norm(&found));
@@ -152,7 +152,7 @@ fn heads_of_every_family_add_up_their_channels() {
             let channels = Layout::union(&bench.base.sites, &[&adapter]);
             let (shape, inputs) = batch(&bench.case, &bench.model);
             let mut of = |layout: &Layout| {
-                let plan = training_plan(&bench.model, shape, layout, output).unwrap();
+                let plan = training_plan(&bench.model, shape, layout, output, false).unwrap();
                 gradient(&mut bench.backend, plan, &layout.pack(&adapter), std::slice::from_ref(&inputs))
             };
             let ((loss, found), (expected_loss, expected)) = (of(&heads), of(&channels));
