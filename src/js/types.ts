@@ -104,7 +104,7 @@ export interface LoadOptions extends SourceOptions, EngineOptions {
 
 /** Options of `Model.estimate`. */
 export interface EstimateOptions extends SourceOptions, EngineOptions {
-  /** Texts per pass of training; where examples have choices, each choice is a text. Default 8. */
+  /** Texts per pass of training; an input with choices is one, as long as all of them together. Default 8. */
   batchSize?: number;
   /** Tokens per text. Default 64. */
   maxLength?: number;
