@@ -84,6 +84,7 @@ impl LanguageBatch<'_> {
         };
         let (mut sources, mut asked): (Vec<u32>, Vec<u32>) = self.rows.iter().enumerate().flat_map(own).unzip();
         let real = sources.len();
+        assert!(real <= count, "a batch asks for {real} tokens, and its shape has room for {count}");
         let mut order: Vec<u32> = (0..count as u32).collect();
         order[..real].sort_by_key(|at| sources[*at as usize]);
         let mut starts = vec![0; batch * length + 1];
@@ -129,7 +130,7 @@ pub fn padded(shape: BatchShape, longest: usize, kind: AdapterKind) -> BatchShap
     let [length, written] = [shape.length, shape.written].map(|tokens| bucket(tokens, longest, kind));
     let step = match kind {
         AdapterKind::Software => 8,
-        AdapterKind::Hardware => (shape.asked.next_power_of_two() / 8).max(16),
+        AdapterKind::Hardware => (shape.asked.next_power_of_two() / 4).max(16),
     };
     BatchShape { length, written, asked: shape.asked.next_multiple_of(step), ..shape }
 }
