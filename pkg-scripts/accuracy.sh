@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the accuracy tables of the README.
 #   accuracy.sh [--seeds N] [--tasks spam16,sample24,...]     MiniLM: prototype, head only, each objective and the defaults; target/accuracy.json
-#   accuracy.sh --language [--seeds N]                        SmolLM2: choosing and writing, before and after; target/language.json
+#   accuracy.sh --language [--seeds N] [--tasks appointments,mails]    SmolLM2: writing and choosing, before and after; target/language.json
 # Minutes to hours: every run trains on the processor.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -3,7 +3,7 @@
 
 use ia3_web::backend::gpu::Gpu;
 use ia3_web::backend::{Data, Inputs, cpu::Cpu};
-use ia3_web::graph::{Dtype, Graph, Id, Leaf, Op};
+use ia3_web::graph::{Dtype, Graph, Id, Io, Leaf, Op, Shape};
 use ia3_web::kernel::AdapterKind;
 use ia3_web::ops::*;
 use ia3_web::plan::Plan;
@@ -13,6 +13,7 @@ use std::rc::Rc;
 pub const TOLERANCE: f32 = 1e-5;
 
 /// An op and what it reads.
+#[derive(Clone)]
 pub struct Case {
     op: Rc<dyn Op>,
     inputs: Vec<Input>,
@@ -88,6 +89,17 @@ impl Case {
             }
         };
         NAMES.iter().zip(&self.inputs).map(|(name, input)| (*name, make(input))).collect()
+    }
+
+    /// The source of its kernel on each kind of GPU.
+    pub fn sources(&self) -> [&'static str; 2] {
+        let inputs: Vec<&Shape> = self.inputs.iter().map(|(shape, _)| shape).collect();
+        let outputs = self.op.shapes(&inputs).expect("the shapes fit");
+        let (outputs, offsets) = (outputs.iter().collect::<Vec<_>>(), vec![0; outputs.len()]);
+        [AdapterKind::Software, AdapterKind::Hardware].map(|adapter| {
+            let io = Io { inputs: &inputs, outputs: &outputs, output_offsets: &offsets, adapter };
+            self.op.kernel(&io).wgsl
+        })
     }
 
     /// A plan of the op alone, which hands back all of its outputs.
@@ -172,40 +184,17 @@ fn shapes(case: &Case) -> Vec<&[usize]> {
     case.inputs.iter().map(|(shape, _)| shape.as_slice()).collect()
 }
 
-/// Every op with its list of shapes.
-pub fn all() -> Vec<(&'static str, Vec<Case>)> {
-    vec![
-        ("activation", activation()),
-        ("activation_grad", activation_grad()),
-        ("add", add()),
-        ("attention", attention()),
-        ("columns", columns()),
-        ("concat", concat()),
-        ("cross_entropy", cross_entropy()),
-        ("embed", embed()),
-        ("gate", gate()),
-        ("gather", gather()),
-        ("greedy", greedy()),
-        ("head", head()),
-        ("layer_norm", layer_norm()),
-        ("linear", linear()),
-        ("normalize", normalize()),
-        ("pair_loss", pair_loss()),
-        ("pick", pick()),
-        ("pool", pool()),
-        ("rank_loss", rank_loss()),
-        ("relative_bias", relative_bias()),
-        ("rms_norm", rms_norm()),
-        ("rope", rope()),
-        ("rows", rows()),
-        ("scale", scale()),
-        ("similarity", similarity()),
-        ("soft_cap", soft_cap()),
-        ("span_loss", span_loss()),
-        ("token_loss", token_loss()),
-        ("total_loss", total_loss()),
-    ]
+/// Calls a macro with the functions below that make the cases of each op or family of ops, and what else it is given.
+macro_rules! with_kernels {
+    ($then:ident $(; $($rest:tt)*)?) => {
+        $then! {
+            activation activation_grad add attention columns concat cross_entropy embed gate gather greedy head layer_norm linear
+            normalize pair_loss pick pool rank_loss relative_bias rms_norm rope rows scale similarity soft_cap span_loss token_loss
+            total_loss $(; $($rest)*)?
+        }
+    };
 }
+pub(crate) use with_kernels;
 
 /// Rows and columns of elementwise ops: one row, odd sizes, more workgroups than one dimension of a grid holds.
 const SIZES: [(usize, usize); 4] = [(1, 1), (3, 67), (64, 40), (70_001, 61)];
