@@ -3,11 +3,11 @@
 
 mod support;
 
-use ia3_web::adapter::{Loaded, load as load_adapter, save};
+use ia3_web::adapter::{AdapterConfig, Loaded, Place, load as load_adapter, save};
 use ia3_web::models::{Model, Output};
 use std::collections::BTreeMap;
 use std::path::Path;
-use support::families::{answers, task_of};
+use support::families::{answers, cases, task_of};
 use support::run::forward;
 use support::*;
 
@@ -55,6 +55,46 @@ fn adapters_of_every_family_go_both_ways() {
             answers(&format!("{device} {folder}"), task, found, &case, &expected);
         }
     }
+}
+
+/// What adapters with the paper's targets, or in some layers alone, say in their `adapter_config.json`, and what PEFT finds by that.
+#[test]
+fn chosen_layers_are_those_that_peft_finds() {
+    let (written, matched) = (json("targets/written.json"), json("targets/matched.json"));
+    let mut found = serde_json::Map::new();
+    for family in names("families") {
+        let name = cases(&family).into_iter().next().unwrap();
+        let (task, labels) = task_of(&name).unwrap();
+        let (_, base) = model(&format!("families/{family}"), task, labels);
+        for (targets, layers) in [("paper", None), ("paper", Some(1)), ("usual", Some(0))] {
+            let mut config = match targets {
+                "paper" => AdapterConfig::paper(&base.model_type).unwrap(),
+                _ => AdapterConfig::usual(&base.model_type),
+            };
+            let what = match layers {
+                None => format!("{family} {targets}"),
+                Some(layer) => format!("{family} {targets} {layer}"),
+            };
+            layers.iter().for_each(|layer| base.restrict(&mut config, &[*layer]).unwrap());
+            let places = base.settle(&mut config).unwrap();
+            let fields: serde_json::Value = serde_json::from_slice(&config.to_json()).unwrap();
+            let chosen = ["target_modules", "feedforward_modules", "exclude_modules"].map(|key| (key, fields[key].clone()));
+            let modules = |wanted: Place| {
+                let of = places.iter().filter(|(_, place)| *place == wanted);
+                let mut modules: Vec<&str> = of.map(|(index, _)| base.sites[*index].module.as_str()).collect();
+                modules.sort_unstable();
+                serde_json::json!(modules)
+            };
+            assert!(!places.is_empty(), "{what}");
+            assert_eq!(matched[&what]["outputs"], modules(Place::Output), "{what}");
+            assert_eq!(matched[&what]["inputs"], modules(Place::Input), "{what}");
+            let task_type = serde_json::to_value(task).unwrap();
+            let entry = serde_json::json!({"family": family, "case": name, "task_type": task_type});
+            let entry = entry.as_object().unwrap().clone().into_iter();
+            found.insert(what, entry.chain(chosen.map(|(key, value)| (key.to_string(), value))).collect());
+        }
+    }
+    assert_eq!(serde_json::Value::Object(found), written);
 }
 
 /// Most files on the Hub have the field names of transformers 4.
