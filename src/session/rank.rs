@@ -98,13 +98,14 @@ impl Session {
     ) -> Result<Metrics> {
         let each: Vec<_> = examples.iter().map(|variants| variants[0].rows.as_slice()).collect();
         let scores = self.rank(&each, selection, options, 1.0).await?;
-        let mut metrics = Metrics { accuracy: 0.0, macro_f1: 0.0, loss: 0.0, confusion: Vec::new() };
+        let (mut right, mut loss) = (0, 0.0);
         for (scores, variants) in scores.iter().zip(examples) {
-            let (answer, count) = (variants[0].answer, examples.len() as f64);
-            metrics.accuracy += f64::from(u8::from(argmax(scores) == answer)) / count;
-            metrics.loss -= f64::from(softmax(scores)[answer].max(f32::MIN_POSITIVE)).ln() / count;
+            let answer = variants[0].answer;
+            right += usize::from(argmax(scores) == answer);
+            loss -= f64::from(softmax(scores)[answer].max(f32::MIN_POSITIVE)).ln();
         }
-        Ok(metrics)
+        let count = examples.len() as f64;
+        Ok(Metrics { accuracy: right as f64 / count, macro_f1: 0.0, loss: loss / count, confusion: Vec::new() })
     }
 
     /// What each choice scores, example by example.
