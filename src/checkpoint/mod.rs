@@ -1,6 +1,7 @@
 //! The files of a base model: weights, configuration and tokenizer. Every byte of them is untrusted.
 
 pub mod fields;
+pub mod gguf;
 pub mod header;
 pub mod safetensors;
 pub mod stream;
