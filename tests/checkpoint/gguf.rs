@@ -1,7 +1,8 @@
 //! GGUF: every number format against ggml's own Python package, settings, and files that are not what they say.
 
 use ia3_web::Error;
-use ia3_web::checkpoint::gguf::{BlockType, Gguf, GgufTensor, Value};
+use ia3_web::checkpoint::BlockType;
+use ia3_web::checkpoint::gguf::{Gguf, GgufTensor, Value};
 
 const FILE: &[u8] = include_bytes!("../fixtures/gguf/blocks.gguf");
 const ELEMENTS: &[u8] = include_bytes!("../fixtures/gguf/blocks.bin");
@@ -106,13 +107,4 @@ fn malformed_files_are_refused_with_the_reason() {
         assert_eq!(parse(&tiny(3, 1, &[256], number, 0)).unwrap_err(), expected);
     }
     assert_eq!(BlockType::from_number(31), None);
-}
-
-/// SmolLM2's own file, where the set-up put it; its tokenizer and configuration are those of the script that dequantises it.
-#[test]
-fn dump() {
-    let bytes = std::fs::read("/tmp/sm/smollm2.gguf").unwrap();
-    let file = parse(&bytes).unwrap().unwrap();
-    std::fs::write("/tmp/sm/gguf-tokenizer.json", file.metadata.tokenizer().unwrap()).unwrap();
-    println!("{}", String::from_utf8(file.config().unwrap()).unwrap());
 }

@@ -3,17 +3,16 @@
 //! Layout (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>): `GGUF`, version, counts of tensors and settings; the settings,
 //! name and typed value; name, dimensions (innermost first), number format and place of each tensor; the data, aligned.
 
-mod blocks;
 mod config;
 mod metadata;
 mod names;
 mod reader;
 mod tokenizer;
 
-pub use blocks::BlockType;
 pub use metadata::{List, Metadata, Value};
 pub use names::Names;
 
+use super::BlockType;
 use crate::{Error, Result};
 use reader::{Fault, Reader};
 use std::collections::BTreeSet;
@@ -48,6 +47,10 @@ pub struct Gguf<'a> {
     pub metadata: Metadata<'a>,
     /// All tensors in the order of their bytes.
     pub tensors: Vec<GgufTensor>,
+    /// Bytes up to the data.
+    pub head_bytes: u64,
+    /// What places of tensors are multiples of.
+    pub alignment: u64,
     /// Bytes up to the end of the last tensor. Some writers fill the file up to the alignment of the data.
     pub file_bytes: u64,
 }
@@ -112,7 +115,7 @@ fn head<'a>(file: &'a str, bytes: &'a [u8]) -> std::result::Result<Gguf<'a>, Fau
         tensor.start = tensor.start.checked_add(start).ok_or_else(far)?;
     }
     let file_bytes = start.checked_add(end).ok_or_else(|| broken("its size overflows"))?;
-    Ok(Gguf { metadata, tensors: found, file_bytes })
+    Ok(Gguf { metadata, tensors: found, head_bytes: start, alignment, file_bytes })
 }
 
 /// A tensor and its place among the data.

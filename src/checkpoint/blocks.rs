@@ -1,5 +1,7 @@
-//! The number formats of GGUF tensors: runs of elements in blocks that share scales. Layouts are those of ggml's `ggml-common.h`.
+//! The number formats of tensors in files: single numbers, or GGUF's blocks of elements that share scales, laid out as in ggml's
+//! `ggml-common.h`.
 
+use super::header::Dtype;
 use half::{bf16, f16};
 
 /// How a tensor's elements are stored.
@@ -81,8 +83,18 @@ impl BlockType {
         NUMBERS.iter().find(|(found, _)| *found == number).map(|(_, kind)| *kind)
     }
 
+    /// The format of a safetensors file's tensors; None for those that no weights have.
+    pub fn from_dtype(dtype: Dtype) -> Option<BlockType> {
+        match dtype {
+            Dtype::F32 => Some(BlockType::F32),
+            Dtype::F16 => Some(BlockType::F16),
+            Dtype::BF16 => Some(BlockType::BF16),
+            _ => None,
+        }
+    }
+
     /// What a format is called that may be none of these.
-    pub(super) fn name_of(number: u32) -> String {
+    pub fn name_of(number: u32) -> String {
         let other = OTHERS.iter().find(|(found, _)| *found == number);
         other.map_or_else(|| format!("number {number}"), |(_, name)| (*name).into())
     }
