@@ -85,7 +85,7 @@ impl Start {
     /// `whole`: there are no more than these.
     pub fn feed(&mut self, file: &str, chunk: &mut &[u8], whole: bool) -> Result<Option<(Listing, Vec<u8>)>> {
         loop {
-            let due = self.least(file)? - self.head.len() as u64;
+            let due = self.least(file)?.saturating_sub(self.head.len() as u64);
             if due == 0 {
                 break;
             }

@@ -92,7 +92,9 @@ impl StreamReader {
         match &self.listing {
             Some(listing) => self.compare_length(listing, self.received)?,
             None => {
-                let expected = self.start.least(&self.file)?.max(self.content_length.unwrap_or(0));
+                // How long a GGUF's start is only its end tells: one byte more at least.
+                let announced = self.start.least(&self.file)?.max(self.content_length.unwrap_or(0));
+                let expected = announced.max(self.received + 1);
                 return Err(Error::FileTruncated { file: self.file, expected, actual: self.received });
             }
         }

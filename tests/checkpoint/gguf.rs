@@ -91,6 +91,7 @@ fn malformed_files_are_refused_with_the_reason() {
         (tiny(3, u64::MAX, &[32], 2, 0), "announces"),
         (tiny(3, 1, &[], 2, 0), "0 dimensions"),
         (tiny(3, 1, &[1; 5], 2, 0), "5 dimensions"),
+        (tiny(3, 1, &[32, 0], 2, 0), "dimension of 0"),
         (tiny(3, 1, &[33], 2, 0), "whole blocks of Q4_0"),
         (tiny(3, 1, &[32, u64::MAX / 2], 2, 0), "whole blocks"),
         (tiny(3, 1, &[32], 2, 5), "not a multiple of 32"),

@@ -128,7 +128,8 @@ fn tensor(reader: &mut Reader) -> std::result::Result<(GgufTensor, u64), Fault> 
     let mut shape = Vec::with_capacity(count as usize);
     for _ in 0..count {
         let size = reader.u64()?;
-        shape.push(usize::try_from(size).map_err(|_| broken(format!("tensor '{name}' has a dimension of {size}")))?);
+        let fits = usize::try_from(size).ok().filter(|size| *size > 0);
+        shape.push(fits.ok_or_else(|| broken(format!("tensor '{name}' has a dimension of {size}")))?);
     }
     shape.reverse();
     let number = reader.u32()?;

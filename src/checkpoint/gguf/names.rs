@@ -89,9 +89,13 @@ impl Names {
     pub fn of(file: &Gguf) -> Result<Names> {
         let settings = &file.metadata;
         let architecture = settings.text("general.architecture")?.to_string();
-        let heads = settings.whole(&format!("{architecture}.attention.head_count"))?.unwrap_or(1).max(1) as usize;
-        let key_heads = settings.whole(&format!("{architecture}.attention.head_count_kv"))?;
-        Ok(Names { architecture, heads, key_heads: key_heads.map_or(heads, |heads| heads.max(1) as usize) })
+        let count = |name: &str, default: usize| -> Result<usize> {
+            let found = settings.whole(&format!("{architecture}.attention.{name}"))?;
+            Ok(found.map_or(default, |heads| heads.clamp(1, 1 << 16) as usize))
+        };
+        let heads = count("head_count", 1)?;
+        let key_heads = count("head_count_kv", heads)?;
+        Ok(Names { architecture, heads, key_heads })
     }
 
     /// Hugging Face's name of a tensor; None for one that is in no table, which keeps its own.
