@@ -1,8 +1,8 @@
 //! GGUF: every number format against ggml's own Python package, settings, and files that are not what they say.
 
 use ia3_web::Error;
-use ia3_web::checkpoint::BlockType;
 use ia3_web::checkpoint::gguf::{Gguf, GgufTensor, Value};
+use ia3_web::checkpoint::{BlockType, Tokenizer};
 
 const FILE: &[u8] = include_bytes!("../fixtures/gguf/blocks.gguf");
 const ELEMENTS: &[u8] = include_bytes!("../fixtures/gguf/blocks.bin");
@@ -108,4 +108,35 @@ fn malformed_files_are_refused_with_the_reason() {
         assert_eq!(parse(&tiny(3, 1, &[256], number, 0)).unwrap_err(), expected);
     }
     assert_eq!(BlockType::from_number(31), None);
+}
+
+#[test]
+fn a_byte_level_tokenizer_is_that_of_the_models_own_file() {
+    let file = include_bytes!("../fixtures/gguf/byte-level.gguf");
+    let metadata = parse(file).unwrap().unwrap().metadata;
+    let found = Tokenizer::from_bytes(&metadata.tokenizer().unwrap()).unwrap();
+    let expected = Tokenizer::from_bytes(include_bytes!("../fixtures/chat/tokenizer.json")).unwrap();
+    for text in [
+        "the hello you",
+        "<|im_start|>user\nHi 12345 na\u{ef}ve \u{4f60}\u{597d} \u{1f600}  \n\n  x<|im_end|>",
+        " ",
+        "</s>the",
+    ] {
+        assert_eq!(found.encode(text, None, 500).unwrap(), expected.encode(text, None, 500).unwrap(), "{text}");
+        assert_eq!(found.plain(text).unwrap(), expected.plain(text).unwrap(), "{text}");
+    }
+}
+
+/// A tokenizer of another kind than can be read.
+#[test]
+fn an_unknown_tokenizer_is_refused_by_name() {
+    let mut file = include_bytes!("../fixtures/gguf/byte-level.gguf").to_vec();
+    for (name, other, reason) in [("gpt-2", "gpt-9", "'gpt-9'"), ("gpt2", "spm2", "'spm2'")] {
+        let at = file.windows(name.len()).position(|part| part == name.as_bytes()).unwrap();
+        file[at..at + name.len()].copy_from_slice(other.as_bytes());
+        match parse(&file).unwrap().unwrap().metadata.tokenizer() {
+            Err(Error::NotGguf { reason: found, .. }) => assert!(found.contains(reason), "{found}"),
+            found => panic!("{found:?}"),
+        }
+    }
 }

@@ -9,8 +9,9 @@ use super::mutate::{Random, mutate};
 use super::survive;
 use super::tiny_bert::fixtures;
 
-fn files() -> [Vec<u8>; 3] {
-    ["blocks", "llama-linear", "gemma3_text"].map(|name| fs::read(fixtures(&format!("gguf/{name}.gguf"))).unwrap())
+fn files() -> [Vec<u8>; 4] {
+    ["blocks", "llama-linear", "gemma3_text", "byte-level"]
+        .map(|name| fs::read(fixtures(&format!("gguf/{name}.gguf"))).unwrap())
 }
 
 /// Most hits fall on the start, where the logic is.
@@ -33,8 +34,8 @@ fn most(len: usize) -> usize {
 fn starts() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = random.below(3);
-        broken(random, &files[at], &files[(at + 1) % 3])
+        let at = random.below(4);
+        broken(random, &files[at], &files[(at + 1) % 4])
     };
     survive(60_000, 21, make, most, |bytes, _| {
         let Some(file) = Gguf::parse("m.gguf", bytes)? else { return Ok(()) };
@@ -50,8 +51,8 @@ fn starts() {
 fn configurations_and_tokenizers() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = 1 + random.below(2);
-        broken(random, &files[at], &files[3 - at])
+        let at = 1 + random.below(3);
+        broken(random, &files[at], &files[4 - at])
     };
     // JSON with an entry in a map for every token, and what the tokenizer makes of it.
     survive(
@@ -71,8 +72,8 @@ fn configurations_and_tokenizers() {
 fn tensors_on_their_way_in() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = random.below(3);
-        broken(random, &files[at], &files[(at + 1) % 3])
+        let at = random.below(4);
+        broken(random, &files[at], &files[(at + 1) % 4])
     };
     survive(30_000, 23, make, most, |bytes, random| {
         let length = [None, Some(bytes.len() as u64), Some(random.next())][random.below(3)];

@@ -1,30 +1,25 @@
 //! The `tokenizer.json` that a GGUF's settings amount to.
 //!
-//! Three kinds are in use: `gpt2`, a byte-level BPE whose merges are listed; `llama`, SentencePiece's BPE, whose merges follow from scores;
-//! `bert`, WordPiece with the words' starts marked.
+//! Two kinds can be read: `gpt2`, a byte-level BPE whose merges are listed, and `bert`, WordPiece with the words' starts marked.
 
 use super::{Metadata, not_gguf};
 use crate::Result;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 /// What `tokenizer.ggml.token_type` says of a token.
-const UNKNOWN: f64 = 2.0;
 const CONTROL: f64 = 3.0;
 const USER_DEFINED: f64 = 4.0;
 
-/// Where a word starts, in SentencePiece's and BERT's lists.
+/// Where a word starts, in BERT's lists.
 const START: char = '\u{2581}';
 
-/// Patterns that cut texts before a byte-level BPE, by `tokenizer.ggml.pre`. None: GPT-2's own, which the tokenizer knows.
-const PATTERNS: [(&str, Option<&str>); 9] = [
+/// Patterns that cut texts before a byte-level BPE, by `tokenizer.ggml.pre`; None: GPT-2's own, which the tokenizer knows.
+const PATTERNS: [(&str, Option<&str>); 7] = [
     ("gpt-2", None),
     ("smollm", None),
-    ("default", None),
     ("llama-bpe", Some(LLAMA3)),
     ("llama3", Some(LLAMA3)),
     ("llama-v3", Some(LLAMA3)),
-    ("smaug-bpe", Some(LLAMA3)),
     ("qwen2", Some(QWEN2)),
     ("deepseek-r1-qwen", Some(QWEN2)),
 ];
@@ -60,9 +55,8 @@ impl Metadata<'_> {
             .collect();
         let parts = match self.text("tokenizer.ggml.model")? {
             "gpt2" => self.byte_level(&names)?,
-            "llama" => self.sentence_piece(&names, &kinds)?,
             "bert" => self.word_piece(&names)?,
-            other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2, llama or bert"))),
+            other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2 or bert"))),
         };
         let [normalizer, pre_tokenizer, post_processor, model] = parts;
         let file = json!({"version": "1.0", "added_tokens": added, "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
@@ -71,10 +65,7 @@ impl Metadata<'_> {
     }
 
     fn byte_level(&self, names: &[&str]) -> Result<[Value; 4]> {
-        let pre = match self.get("tokenizer.ggml.pre") {
-            None => "default",
-            Some(_) => self.text("tokenizer.ggml.pre")?,
-        };
+        let pre = self.text("tokenizer.ggml.pre")?;
         let Some((_, pattern)) = PATTERNS.iter().find(|(name, _)| *name == pre) else {
             let known = PATTERNS.map(|(name, _)| name).join(", ");
             return Err(self.wrong_tokenizer(format!("it cuts texts by the rules '{pre}'; those known are {known}")));
@@ -90,45 +81,8 @@ impl Metadata<'_> {
         let parts: Vec<Value> = [before, bytes(pattern.is_none())].into_iter().filter(|part| !part.is_null()).collect();
         let merges = self.texts("tokenizer.ggml.merges")?;
         let model = json!({"type": "BPE", "vocab": vocabulary(names), "merges": merges, "ignore_merges": pattern == &Some(LLAMA3)});
-        Ok([Value::Null, json!({"type": "Sequence", "pretokenizers": parts}), self.ends(false)?, model])
-    }
-
-    /// SentencePiece joins the two neighbours whose union has the best score: as merges, the unions of all pairs by score.
-    fn sentence_piece(&self, names: &[&str], kinds: &[f64]) -> Result<[Value; 4]> {
-        let scores = self.list("tokenizer.ggml.scores")?.and_then(|list| list.numbers()).unwrap_or_default();
-        if scores.len() != names.len() {
-            return Err(self.wrong_tokenizer(format!(
-                "it has {} tokens and {} scores of them",
-                names.len(),
-                scores.len()
-            )));
-        }
-        let ids: HashMap<&str, usize> = names.iter().enumerate().map(|(id, name)| (*name, id)).collect();
-        let mut merges = Vec::new();
-        for (id, name) in names.iter().enumerate() {
-            let mut own: Vec<(usize, usize, &str, &str)> = name
-                .char_indices()
-                .skip(1)
-                .map(|(at, _)| name.split_at(at))
-                .filter_map(|(left, right)| Some((*ids.get(left)?, *ids.get(right)?, left, right)))
-                .collect();
-            own.sort_unstable();
-            merges.extend(own.into_iter().map(|(.., left, right)| (scores[id], left, right)));
-        }
-        merges.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let merges: Vec<[&str; 2]> = merges.into_iter().map(|(_, left, right)| [left, right]).collect();
-        let unknown = kinds.iter().position(|kind| *kind == UNKNOWN).map(|id| names[id]);
-        let model = json!({"type": "BPE", "vocab": vocabulary(names), "merges": merges, "unk_token": unknown,
-            "fuse_unk": true, "byte_fallback": true});
-        let spaced = json!({"type": "Replace", "pattern": {"String": " "}, "content": START.to_string()});
-        let prefix = json!({"type": "Prepend", "prepend": START.to_string()});
-        let normalizer = match self.flag("tokenizer.ggml.add_space_prefix")? {
-            Some(false) => spaced,
-            Some(true) | None => json!({"type": "Sequence", "normalizers": [prefix, spaced]}),
-        };
-        // Words are cut before their start: merges never cross it, and a whole text as one word would cost the square of its length.
-        let cut = json!({"type": "Split", "pattern": {"String": START.to_string()}, "behavior": "MergedWithNext", "invert": false});
-        Ok([normalizer, cut, self.ends(true)?, model])
+        let normalizer = if *pattern == Some(QWEN2) { json!({"type": "NFC"}) } else { Value::Null };
+        Ok([normalizer, json!({"type": "Sequence", "pretokenizers": parts}), self.ends()?, model])
     }
 
     fn word_piece(&self, names: &[&str]) -> Result<[Value; 4]> {
@@ -152,17 +106,17 @@ impl Metadata<'_> {
         Ok([normalizer, json!({"type": "BertPreTokenizer"}), post, model])
     }
 
-    /// The tokens that begin and end every text; `first` is whether one begins it where the file does not say.
-    fn ends(&self, first: bool) -> Result<Value> {
+    /// The tokens that begin and end every text, where the file says so.
+    fn ends(&self) -> Result<Value> {
         let names = self.texts("tokenizer.ggml.tokens")?;
-        let token = |kind: &str, default: bool| -> Result<Option<(String, u64)>> {
-            if !self.flag(&format!("tokenizer.ggml.add_{kind}_token"))?.unwrap_or(default) {
+        let token = |kind: &str| -> Result<Option<(String, u64)>> {
+            if !self.flag(&format!("tokenizer.ggml.add_{kind}_token"))?.unwrap_or(false) {
                 return Ok(None);
             }
             let id = self.whole(&format!("tokenizer.ggml.{kind}_token_id"))?;
             Ok(id.and_then(|id| names.get(usize::try_from(id).ok()?).map(|name| ((*name).to_string(), id))))
         };
-        let (start, end) = (token("bos", first)?, token("eos", false)?);
+        let (start, end) = (token("bos")?, token("eos")?);
         if start.is_none() && end.is_none() {
             return Ok(Value::Null);
         }
