@@ -17,6 +17,8 @@ pub enum Error {
     FileHash { file: String, expected: String, actual: String },
     /// Bytes that are not a well-formed safetensors file.
     NotSafetensors { file: String, reason: String },
+    /// Bytes that are not a well-formed GGUF file, or one that lacks what its model needs.
+    NotGguf { file: String, reason: String },
     /// A tensor the model needs is not in the file.
     TensorMissing { name: String },
     /// A tensor has another shape than the configuration asks for.
@@ -81,6 +83,7 @@ impl Error {
             Error::FileLength { .. } => "file-length",
             Error::FileHash { .. } => "file-hash",
             Error::NotSafetensors { .. } => "not-safetensors",
+            Error::NotGguf { .. } => "not-gguf",
             Error::TensorMissing { .. } => "tensor-missing",
             Error::TensorShape { .. } => "tensor-shape",
             Error::TensorDtype { .. } => "tensor-dtype",
@@ -125,6 +128,7 @@ impl fmt::Display for Error {
             Error::NotSafetensors { file, reason } => {
                 write!(f, "{file} is not a safetensors file ({reason}): give the model.safetensors of the model")
             }
+            Error::NotGguf { file, reason } => write!(f, "{file} cannot be read as GGUF: {reason}"),
             Error::TensorMissing { name } => {
                 write!(
                     f,

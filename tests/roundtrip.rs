@@ -78,7 +78,8 @@ fn chosen_layers_are_those_that_peft_finds() {
             layers.iter().for_each(|layer| base.restrict(&mut config, &[*layer]).unwrap());
             let places = base.settle(&mut config).unwrap();
             let fields: serde_json::Value = serde_json::from_slice(&config.to_json()).unwrap();
-            let chosen = ["target_modules", "feedforward_modules", "exclude_modules"].map(|key| (key, fields[key].clone()));
+            let chosen =
+                ["target_modules", "feedforward_modules", "exclude_modules"].map(|key| (key, fields[key].clone()));
             let modules = |wanted: Place| {
                 let of = places.iter().filter(|(_, place)| *place == wanted);
                 let mut modules: Vec<&str> = of.map(|(index, _)| base.sites[*index].module.as_str()).collect();

@@ -1,13 +1,17 @@
-//! The files of a base model: weights, configuration and tokenizer. Every byte of them is untrusted.
+//! The files of a base model: weights, configuration and tokenizer, apart or together in a GGUF. Every byte of them is untrusted.
 
+mod blocks;
 pub mod fields;
+pub mod gguf;
 pub mod header;
 pub mod safetensors;
+mod start;
 pub mod stream;
 mod template;
 pub mod tokenizer;
 mod tokenizer_file;
 
+pub use blocks::BlockType;
 pub use fields::{Fields, HiddenAct};
 pub use header::Header;
 pub use stream::StreamReader;

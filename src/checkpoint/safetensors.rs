@@ -3,10 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use half::{bf16, f16};
-
-use super::HostTensor;
 use super::header::{Dtype, Entry, FILE, Header, Shape, TensorInfo};
+use super::{BlockType, HostTensor};
 use crate::{Error, Result};
 
 /// Every tensor of a whole file. [`Error::TensorDtype`] where one is neither F32, F16 nor BF16.
@@ -20,11 +18,11 @@ pub fn read_all(bytes: &[u8]) -> Result<BTreeMap<String, HostTensor>> {
     }
     let mut tensors = BTreeMap::new();
     for TensorInfo { name, dtype, shape, start, bytes: size } in header.tensors {
-        if element_bytes(dtype).is_none() {
+        let Some(kind) = BlockType::from_dtype(dtype) else {
             return Err(Error::TensorDtype { name, dtype: dtype.to_string() });
-        }
+        };
         let mut data = Vec::with_capacity(shape.iter().product());
-        decode(dtype, &bytes[start as usize..(start + size) as usize], &mut data);
+        kind.dequantise(&bytes[start as usize..(start + size) as usize], &mut data);
         tensors.insert(name, HostTensor { shape, data });
     }
     Ok(tensors)
@@ -58,23 +56,4 @@ pub fn write_header<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -
     bytes.extend_from_slice(json.as_bytes());
     bytes.resize(8 + length, b' ');
     bytes
-}
-
-/// Bytes of one stored element, for the dtypes that [`decode`] reads.
-pub(crate) fn element_bytes(dtype: Dtype) -> Option<usize> {
-    match dtype {
-        Dtype::F32 => Some(4),
-        Dtype::F16 | Dtype::BF16 => Some(2),
-        _ => None,
-    }
-}
-
-/// Appends whole little-endian elements to `out`; nothing for a dtype that [`element_bytes`] does not know.
-pub(super) fn decode(dtype: Dtype, bytes: &[u8], out: &mut Vec<f32>) {
-    match dtype {
-        Dtype::F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
-        Dtype::F16 => out.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
-        Dtype::BF16 => out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
-        _ => {}
-    }
 }

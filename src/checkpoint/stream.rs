@@ -1,12 +1,11 @@
-//! A safetensors file read while it downloads: one tensor at a time is in memory, the file never is.
+//! A file of weights read while it downloads: one tensor at a time is in memory, the file never is.
 
 use std::cmp::Ordering;
 
 use sha2::{Digest, Sha256};
 
 use super::HostTensor;
-use super::header::{Header, TensorInfo};
-use super::safetensors::{decode, element_bytes};
+use super::start::{Listed, Listing, Start};
 use crate::{Error, Result};
 
 /// Takes the bytes of a file in order, in chunks of any size, and gives out each tensor as soon as it is complete.
@@ -16,8 +15,10 @@ pub struct StreamReader {
     sha256: Option<[u8; 32]>,
     hasher: Sha256,
     received: u64,
-    head: Vec<u8>,
-    header: Option<Header>,
+    start: Start,
+    listing: Option<Listing>,
+    /// Where the next byte of the tensors lies.
+    at: u64,
     current: Current,
     skipped: Vec<(String, String)>,
 }
@@ -41,8 +42,9 @@ impl StreamReader {
             sha256,
             hasher: Sha256::new(),
             received: 0,
-            head: Vec::new(),
-            header: None,
+            start: Start::default(),
+            listing: None,
+            at: 0,
             current: Current::default(),
             skipped: Vec::new(),
         }
@@ -59,17 +61,20 @@ impl StreamReader {
         if self.sha256.is_some() {
             self.hasher.update(chunk);
         }
-        if self.header.is_none() {
-            self.header = self.feed_header(&mut chunk)?;
-        }
-        match self.header.take() {
-            None => Ok(()),
-            Some(header) => {
-                let fed = self.feed_tensors(&header, chunk, sink);
-                self.header = Some(header);
-                fed
+        let Some(listing) = self.listing.take() else {
+            let whole = self.content_length == Some(self.received);
+            let Some((listing, rest)) = self.start.feed(&self.file, &mut chunk, whole)? else { return Ok(()) };
+            if let Some(length) = self.content_length {
+                self.compare_length(&listing, length)?;
             }
-        }
+            self.at = listing.first;
+            let fed = self.feed_tensors(&listing, &rest, sink).and_then(|()| self.feed_tensors(&listing, chunk, sink));
+            self.listing = Some(listing);
+            return fed;
+        };
+        let fed = self.feed_tensors(&listing, chunk, sink);
+        self.listing = Some(listing);
+        fed
     }
 
     /// What the file is called.
@@ -84,12 +89,18 @@ impl StreamReader {
 
     /// Ends the file: every byte that the header and the server announced must have come, and no other.
     pub fn finish(self) -> Result<()> {
-        let announced = match &self.header {
-            Some(header) => header.file_bytes,
-            None => self.header_end()?,
-        };
-        let expected = announced.max(self.content_length.unwrap_or(0));
-        self.compare_length(expected, self.received)?;
+        match &self.listing {
+            Some(listing) => self.compare_length(listing, self.received)?,
+            None => {
+                // How long a GGUF's start is only its end tells: one byte more at least.
+                let announced = self.start.least(&self.file)?.max(self.content_length.unwrap_or(0));
+                let expected = announced.max(self.received + 1);
+                return Err(Error::FileTruncated { file: self.file, expected, actual: self.received });
+            }
+        }
+        if let Some(expected) = self.content_length.filter(|expected| self.received < *expected) {
+            return Err(Error::FileTruncated { file: self.file, expected, actual: self.received });
+        }
         let actual: [u8; 32] = self.hasher.finalize().into();
         match self.sha256 {
             Some(expected) if expected != actual => {
@@ -99,68 +110,41 @@ impl StreamReader {
         }
     }
 
-    /// Where the header ends, as far as the bytes so far tell.
-    fn header_end(&self) -> Result<u64> {
-        self.head.first_chunk().map_or(Ok(8), |first| Header::length(*first)).map_err(|error| self.named(error))
-    }
-
-    /// A header does not know which file it begins.
-    fn named(&self, error: Error) -> Error {
-        match error {
-            Error::NotSafetensors { reason, .. } => Error::NotSafetensors { file: self.file.clone(), reason },
-            other => other,
-        }
-    }
-
-    fn compare_length(&self, expected: u64, actual: u64) -> Result<()> {
+    /// Fails unless a file of `actual` bytes holds just what its start announced.
+    fn compare_length(&self, listing: &Listing, actual: u64) -> Result<()> {
+        let (file, expected) = (self.file.clone(), listing.end);
         match actual.cmp(&expected) {
-            Ordering::Less => Err(Error::FileTruncated { file: self.file.clone(), expected, actual }),
-            Ordering::Greater => Err(Error::FileLength { file: self.file.clone(), expected, actual }),
-            Ordering::Equal => Ok(()),
+            Ordering::Less => Err(Error::FileTruncated { file, expected, actual }),
+            Ordering::Greater if actual > listing.longest => Err(Error::FileLength { file, expected, actual }),
+            Ordering::Greater | Ordering::Equal => Ok(()),
         }
-    }
-
-    /// Moves bytes from `chunk` to the header; the header once it is whole.
-    fn feed_header(&mut self, chunk: &mut &[u8]) -> Result<Option<Header>> {
-        loop {
-            let missing = self.header_end()? - self.head.len() as u64;
-            if missing == 0 {
-                break;
-            }
-            if chunk.is_empty() {
-                return Ok(None);
-            }
-            let (taken, rest) = split(chunk, missing);
-            self.head.extend_from_slice(taken);
-            *chunk = rest;
-        }
-        let header = Header::parse(&self.head).map_err(|error| self.named(error))?;
-        if let Some(length) = self.content_length {
-            self.compare_length(header.file_bytes, length)?;
-        }
-        self.head = Vec::new();
-        Ok(Some(header))
     }
 
     fn feed_tensors(
         &mut self,
-        header: &Header,
+        listing: &Listing,
         mut chunk: &[u8],
         sink: &mut dyn FnMut(&str, HostTensor) -> Result<()>,
     ) -> Result<()> {
-        while let Some(info) = header.tensors.get(self.current.index) {
-            let (taken, rest) = split(chunk, info.bytes - self.current.received);
+        while let Some(tensor) = listing.tensors.get(self.current.index) {
+            let (_between, rest) = split(chunk, tensor.start.saturating_sub(self.at));
+            self.at += (chunk.len() - rest.len()) as u64;
+            let (taken, rest) =
+                split(rest, if self.at < tensor.start { 0 } else { tensor.bytes - self.current.received });
+            self.at += taken.len() as u64;
             chunk = rest;
-            self.current.take(info, taken, self.content_length.is_some())?;
-            if self.current.received < info.bytes {
+            self.current.take(tensor, taken, self.content_length.is_some())?;
+            if self.at < tensor.start || self.current.received < tensor.bytes {
                 break;
             }
             let next = Current { index: self.current.index + 1, ..Current::default() };
             let data = std::mem::replace(&mut self.current, next).data;
-            match element_bytes(info.dtype) {
-                Some(_) => sink(&info.name, HostTensor::new(info.shape.clone(), data))?,
-                None => self.skipped.push((info.name.clone(), info.dtype.to_string())),
+            if tensor.kind.is_none() {
+                self.skipped.push((tensor.name.clone(), tensor.format.clone()));
+                continue;
             }
+            let (name, found) = listing.translate(&tensor.name, HostTensor::new(tensor.shape.clone(), data))?;
+            sink(&name, found)?;
         }
         Ok(())
     }
@@ -169,26 +153,28 @@ impl StreamReader {
 impl Current {
     /// Decodes the next bytes of the tensor. Memory for all of it is asked for at once only where the server's length
     /// confirms the header's: doubling it bit by bit would leave a wasm heap twice as large as needed.
-    fn take(&mut self, info: &TensorInfo, mut bytes: &[u8], length_confirmed: bool) -> Result<()> {
+    fn take(&mut self, tensor: &Listed, mut bytes: &[u8], length_confirmed: bool) -> Result<()> {
         let first = self.received == 0;
         self.received += bytes.len() as u64;
-        let Some(size) = element_bytes(info.dtype) else { return Ok(()) };
+        let Some(kind) = tensor.kind else { return Ok(()) };
+        let size = kind.block_bytes();
         if first && length_confirmed {
-            self.data
-                .try_reserve_exact((info.bytes / size as u64) as usize)
-                .map_err(|_| Error::OutOfMemory { what: format!("tensor '{}'", info.name), bytes: info.bytes })?;
+            let elements = tensor.bytes / size as u64 * kind.elements() as u64;
+            let too_large = || Error::OutOfMemory { what: format!("tensor '{}'", tensor.name), bytes: 4 * elements };
+            let elements = usize::try_from(elements).map_err(|_| too_large())?;
+            self.data.try_reserve_exact(elements.saturating_sub(self.data.len())).map_err(|_| too_large())?;
         }
         if !self.partial.is_empty() {
             let (end, rest) = split(bytes, (size - self.partial.len()) as u64);
             self.partial.extend_from_slice(end);
             bytes = rest;
             if self.partial.len() == size {
-                decode(info.dtype, &self.partial, &mut self.data);
+                kind.dequantise(&self.partial, &mut self.data);
                 self.partial.clear();
             }
         }
         let whole = bytes.len() / size * size;
-        decode(info.dtype, &bytes[..whole], &mut self.data);
+        kind.dequantise(&bytes[..whole], &mut self.data);
         self.partial.extend_from_slice(&bytes[whole..]);
         Ok(())
     }

@@ -12,7 +12,7 @@ import { placeOf } from "./source.js";
 import type { ProgressEvent } from "./types.js";
 
 /** Errors that say that a file is not what its URL promises: a cached copy is dropped and fetched once more. */
-const DAMAGED: readonly ErrorCode[] = ["file-truncated", "file-length", "file-hash", "not-safetensors", "bad-config", "bad-tokenizer"];
+const DAMAGED: readonly ErrorCode[] = ["file-truncated", "file-length", "file-hash", "not-safetensors", "not-gguf", "bad-config", "bad-tokenizer"];
 
 /** The files of one attempt to load. */
 export class Downloads {

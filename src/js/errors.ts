@@ -7,6 +7,7 @@ export const ERROR_CODES = [
   "file-length",
   "file-hash",
   "not-safetensors",
+  "not-gguf",
   "tensor-missing",
   "tensor-shape",
   "tensor-dtype",

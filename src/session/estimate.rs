@@ -2,7 +2,7 @@
 
 use super::{Pooling, Task};
 use crate::adapter::{AdapterConfig, Layout};
-use crate::checkpoint::{Header, safetensors::element_bytes};
+use crate::checkpoint::{BlockType, Header};
 use crate::error::Result;
 use crate::graph::{Leaf, Shape};
 use crate::kernel::AdapterKind;
@@ -67,7 +67,7 @@ pub fn estimate<H: AsRef<[u8]>>(config: &[u8], headers: &[H], options: &Estimate
     let mut weight_bytes: u64 = 0;
     for header in headers {
         let tensors = Header::parse(header.as_ref())?.tensors;
-        let read = tensors.iter().filter(|tensor| element_bytes(tensor.dtype).is_some());
+        let read = tensors.iter().filter(|tensor| BlockType::from_dtype(tensor.dtype).is_some());
         let sizes = read.map(|tensor| bytes(&tensor.shape));
         weight_bytes = sizes.fold(weight_bytes, u64::saturating_add);
     }

@@ -45,7 +45,7 @@ fn details(error: &Error) -> JsValue {
         Error::OutOfMemory { bytes, .. } => number("bytes", *bytes as f64),
         Error::UnsupportedModel { model_type, .. } => text("modelType", model_type),
         Error::BadConfig { field, .. } => text("field", field),
-        Error::NotSafetensors { file, .. } => text("file", file),
+        Error::NotSafetensors { file, .. } | Error::NotGguf { file, .. } => text("file", file),
         Error::BadTokenizer { .. }
         | Error::EmptyTrainingSet
         | Error::NoTargetMatch { .. }

@@ -2,5 +2,6 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod config;
+mod gguf;
 mod safetensors;
 mod tokenizer;

@@ -5,6 +5,7 @@
 mod adapters;
 mod base_model;
 mod families;
+mod gguf;
 mod memory;
 mod mutate;
 #[path = "../adapter/tiny_bert.rs"]

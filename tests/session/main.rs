@@ -4,6 +4,7 @@
 mod adapters;
 mod chat;
 mod choices;
+mod gguf;
 mod infer;
 mod language;
 mod load;

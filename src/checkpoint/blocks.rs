@@ -1,0 +1,242 @@
+//! The number formats of tensors in files: single numbers, or GGUF's blocks of elements that share scales, laid out as in ggml's
+//! `ggml-common.h`.
+
+use super::header::Dtype;
+use half::{bf16, f16};
+
+/// How a tensor's elements are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(non_camel_case_types)] // ggml's names, which people know.
+pub enum BlockType {
+    /// The number itself, of 32 bits.
+    F32,
+    /// Of 16 bits.
+    F16,
+    /// The upper 16 of 32 bits.
+    BF16,
+    /// `(q - 8) d`, q of 4 bits.
+    Q4_0,
+    /// `q d + m`, q of 4 bits.
+    Q4_1,
+    /// `(q - 16) d`, q of 5 bits.
+    Q5_0,
+    /// `q d + m`, q of 5 bits.
+    Q5_1,
+    /// `q d`, q of 8 bits.
+    Q8_0,
+    /// `q (d s) - (dmin m)`, q of 4 bits, s and m of 6 bits for each 32 elements.
+    Q4_K,
+    /// The same with q of 5 bits.
+    Q5_K,
+    /// `(q - 32) (d s)`, q of 6 bits, s of 8 bits for each 16 elements.
+    Q6_K,
+}
+
+/// Elements of a block: of the older formats, and of the newer ones, whose names end in K.
+const SHORT: usize = 32;
+const LONG: usize = 256;
+
+/// ggml's numbers of the formats that can be read.
+const NUMBERS: [(u32, BlockType); 11] = [
+    (0, BlockType::F32),
+    (1, BlockType::F16),
+    (30, BlockType::BF16),
+    (2, BlockType::Q4_0),
+    (3, BlockType::Q4_1),
+    (6, BlockType::Q5_0),
+    (7, BlockType::Q5_1),
+    (8, BlockType::Q8_0),
+    (12, BlockType::Q4_K),
+    (13, BlockType::Q5_K),
+    (14, BlockType::Q6_K),
+];
+
+/// Names of formats that cannot be read, so that an error can name them.
+const OTHERS: [(u32, &str); 22] = [
+    (9, "Q8_1"),
+    (10, "Q2_K"),
+    (11, "Q3_K"),
+    (15, "Q8_K"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (20, "IQ4_NL"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (23, "IQ4_XS"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+];
+
+impl BlockType {
+    /// The format of ggml's number.
+    pub fn from_number(number: u32) -> Option<BlockType> {
+        NUMBERS.iter().find(|(found, _)| *found == number).map(|(_, kind)| *kind)
+    }
+
+    /// The format of a safetensors file's tensors; None for those that no weights have.
+    pub fn from_dtype(dtype: Dtype) -> Option<BlockType> {
+        match dtype {
+            Dtype::F32 => Some(BlockType::F32),
+            Dtype::F16 => Some(BlockType::F16),
+            Dtype::BF16 => Some(BlockType::BF16),
+            _ => None,
+        }
+    }
+
+    /// What a format is called that may be none of these.
+    pub fn name_of(number: u32) -> String {
+        let other = OTHERS.iter().find(|(found, _)| *found == number);
+        other.map_or_else(|| format!("number {number}"), |(_, name)| (*name).into())
+    }
+
+    /// Elements of a block.
+    pub fn elements(self) -> usize {
+        use BlockType::*;
+        match self {
+            F32 | F16 | BF16 => 1,
+            Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0 => SHORT,
+            Q4_K | Q5_K | Q6_K => LONG,
+        }
+    }
+
+    /// Bytes of a block.
+    pub fn block_bytes(self) -> usize {
+        use BlockType::*;
+        match self {
+            F32 => 4,
+            F16 | BF16 => 2,
+            Q4_0 => 18,
+            Q4_1 => 20,
+            Q5_0 => 22,
+            Q5_1 => 24,
+            Q8_0 => 34,
+            Q4_K => 144,
+            Q5_K => 176,
+            Q6_K => 210,
+        }
+    }
+
+    /// Bytes of a tensor; None where its rows are not whole blocks or its size overflows.
+    pub fn bytes(self, shape: &[usize]) -> Option<u64> {
+        let row = shape.last().copied().unwrap_or(1);
+        let elements = shape.iter().try_fold(1_usize, |product, n| product.checked_mul(*n))?;
+        let whole = row.is_multiple_of(self.elements());
+        (elements as u64 / self.elements() as u64).checked_mul(self.block_bytes() as u64).filter(|_| whole)
+    }
+
+    /// Appends the elements of whole blocks to `out`. Bytes that fill no block are passed over.
+    pub fn dequantise(self, bytes: &[u8], out: &mut Vec<f32>) {
+        use BlockType::*;
+        match self {
+            F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
+            F16 => out.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
+            BF16 => out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
+            Q4_0 => each::<18, SHORT>(bytes, out, |block, x| {
+                let d = half_at(block, 0);
+                nibbles(&block[2..], x, |_, q| (q - 8.0) * d);
+            }),
+            Q4_1 => each::<20, SHORT>(bytes, out, |block, x| {
+                let (d, m) = (half_at(block, 0), half_at(block, 2));
+                nibbles(&block[4..], x, |_, q| q * d + m);
+            }),
+            Q5_0 => each::<22, SHORT>(bytes, out, |block, x| {
+                let (d, high) = (half_at(block, 0), word_at(block, 2));
+                nibbles(&block[6..], x, |at, q| (q + fifth(high, at) - 16.0) * d);
+            }),
+            Q5_1 => each::<24, SHORT>(bytes, out, |block, x| {
+                let (d, m, high) = (half_at(block, 0), half_at(block, 2), word_at(block, 4));
+                nibbles(&block[8..], x, |at, q| (q + fifth(high, at)) * d + m);
+            }),
+            Q8_0 => each::<34, SHORT>(bytes, out, |block, x| {
+                let d = half_at(block, 0);
+                x.iter_mut().zip(&block[2..]).for_each(|(x, q)| *x = f32::from(q.cast_signed()) * d);
+            }),
+            Q4_K => each::<144, LONG>(bytes, out, |block, x| {
+                let (groups, _) = x.as_chunks_mut::<64>();
+                for (at, (x, low)) in groups.iter_mut().zip(block[16..].as_chunks::<32>().0).enumerate() {
+                    k_group(block, at, low, x, |_, _| 0.0);
+                }
+            }),
+            Q5_K => each::<176, LONG>(bytes, out, |block, x| {
+                let (groups, _) = x.as_chunks_mut::<64>();
+                for (at, (x, low)) in groups.iter_mut().zip(block[48..].as_chunks::<32>().0).enumerate() {
+                    let high = &block[16..48];
+                    k_group(block, at, low, x, |half, l| fifth(u32::from(high[l]), 2 * at + half));
+                }
+            }),
+            Q6_K => each::<210, LONG>(bytes, out, |block, x| {
+                let d = half_at(block, 208);
+                for (at, x) in x.iter_mut().enumerate() {
+                    // Two halves of 128 elements, each four runs of 32: two of them in low nibbles, two in high ones.
+                    let (half, run, l) = (at / 128, at % 128 / 32, at % 32);
+                    let low = block[64 * half + 32 * (run % 2) + l] >> (4 * (run / 2)) & 15;
+                    let high = block[128 + 32 * half + l] >> (2 * run) & 3;
+                    let scale = block[192 + at / 16].cast_signed();
+                    *x = d * f32::from(scale) * (f32::from(low | high << 4) - 32.0);
+                }
+            }),
+        }
+    }
+}
+
+/// Calls `block` with each block of `N` bytes and room for its `M` elements.
+fn each<const N: usize, const M: usize>(bytes: &[u8], out: &mut Vec<f32>, block: impl Fn(&[u8; N], &mut [f32; M])) {
+    for bytes in bytes.as_chunks::<N>().0 {
+        let mut x = [0.0; M];
+        block(bytes, &mut x);
+        out.extend_from_slice(&x);
+    }
+}
+
+/// Elements of low nibbles, then those of high ones: `element(place, nibble)`.
+fn nibbles(bytes: &[u8], x: &mut [f32; SHORT], element: impl Fn(usize, f32) -> f32) {
+    for (at, byte) in bytes.iter().take(SHORT / 2).enumerate() {
+        x[at] = element(at, f32::from(byte & 15));
+        x[at + SHORT / 2] = element(at + SHORT / 2, f32::from(byte >> 4));
+    }
+}
+
+/// The 64 elements number `group` of a block of Q4_K or Q5_K; `more(half, place)` is what the fifth bit adds.
+fn k_group(block: &[u8], group: usize, low: &[u8; 32], x: &mut [f32; 64], more: impl Fn(usize, usize) -> f32) {
+    let (d, least) = (half_at(block, 0), half_at(block, 2));
+    for half in 0..2 {
+        let [scale, min] = scale_and_min(&block[4..16], 2 * group + half);
+        let (d, m) = (d * scale, least * min);
+        for (l, byte) in low.iter().enumerate() {
+            x[32 * half + l] = d * (f32::from(byte >> (4 * half) & 15) + more(half, l)) - m;
+        }
+    }
+}
+
+/// Scale and minimum number `at` of the eight that twelve bytes hold, six bits each.
+fn scale_and_min(packed: &[u8], at: usize) -> [f32; 2] {
+    let [scale, min] = if at < 4 {
+        [packed[at] & 63, packed[at + 4] & 63]
+    } else {
+        [packed[at + 4] & 15 | packed[at - 4] >> 6 << 4, packed[at + 4] >> 4 | packed[at] >> 6 << 4]
+    };
+    [scale.into(), min.into()]
+}
+
+/// What bit `at` adds as the fifth of a number.
+fn fifth(bits: u32, at: usize) -> f32 {
+    f32::from(u8::from(bits >> at & 1 == 1)) * 16.0
+}
+
+fn half_at(block: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
+
+fn word_at(block: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
+}

@@ -1,0 +1,150 @@
+//! The `tokenizer.json` that a GGUF's settings amount to.
+//!
+//! Two kinds can be read: `gpt2`, a byte-level BPE whose merges are listed, and `bert`, WordPiece with the words' starts marked.
+
+use super::{Metadata, not_gguf};
+use crate::Result;
+use serde_json::{Value, json};
+
+/// What `tokenizer.ggml.token_type` says of a token.
+const CONTROL: f64 = 3.0;
+const USER_DEFINED: f64 = 4.0;
+
+/// Where a word starts, in BERT's lists.
+const START: char = '\u{2581}';
+
+/// Patterns that cut texts before a byte-level BPE, by `tokenizer.ggml.pre`; None: GPT-2's own, which the tokenizer knows.
+const PATTERNS: [(&str, Option<&str>); 7] = [
+    ("gpt-2", None),
+    ("smollm", None),
+    ("llama-bpe", Some(LLAMA3)),
+    ("llama3", Some(LLAMA3)),
+    ("llama-v3", Some(LLAMA3)),
+    ("qwen2", Some(QWEN2)),
+    ("deepseek-r1-qwen", Some(QWEN2)),
+];
+
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+impl Metadata<'_> {
+    /// `tokenizer.json` of this file. [`crate::Error::NotGguf`] where a kind is not known or settings are missing.
+    pub fn tokenizer(&self) -> Result<Vec<u8>> {
+        let names = self.texts("tokenizer.ggml.tokens")?;
+        let kinds = match self.list("tokenizer.ggml.token_type")? {
+            None => vec![1.0; names.len()],
+            Some(list) => list.numbers().unwrap_or_default(),
+        };
+        if kinds.len() != names.len() {
+            return Err(self.wrong_tokenizer(format!(
+                "it has {} tokens and {} types of them",
+                names.len(),
+                kinds.len()
+            )));
+        }
+        let added: Vec<Value> = names
+            .iter()
+            .zip(&kinds)
+            .enumerate()
+            .filter(|(_, (_, kind))| [CONTROL, USER_DEFINED].contains(kind))
+            .map(|(id, (name, kind))| {
+                json!({"id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false,
+                    "normalized": false, "special": *kind == CONTROL})
+            })
+            .collect();
+        let parts = match self.text("tokenizer.ggml.model")? {
+            "gpt2" => self.byte_level(&names)?,
+            "bert" => self.word_piece(&names)?,
+            other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2 or bert"))),
+        };
+        let [normalizer, pre_tokenizer, post_processor, model] = parts;
+        let file = json!({"version": "1.0", "added_tokens": added, "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
+            "post_processor": post_processor, "model": model});
+        Ok(serde_json::to_vec(&file).expect("texts and numbers always serialise"))
+    }
+
+    fn byte_level(&self, names: &[&str]) -> Result<[Value; 4]> {
+        let pre = self.text("tokenizer.ggml.pre")?;
+        let Some((_, pattern)) = PATTERNS.iter().find(|(name, _)| *name == pre) else {
+            let known = PATTERNS.map(|(name, _)| name).join(", ");
+            return Err(self.wrong_tokenizer(format!("it cuts texts by the rules '{pre}'; those known are {known}")));
+        };
+        let bytes = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
+        let before = match (pre, pattern) {
+            (_, Some(pattern)) => {
+                json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
+            }
+            ("smollm", None) => json!({"type": "Digits", "individual_digits": true}),
+            (_, None) => Value::Null,
+        };
+        let parts: Vec<Value> = [before, bytes(pattern.is_none())].into_iter().filter(|part| !part.is_null()).collect();
+        let merges = self.texts("tokenizer.ggml.merges")?;
+        let model = json!({"type": "BPE", "vocab": vocabulary(names), "merges": merges, "ignore_merges": pattern == &Some(LLAMA3)});
+        let normalizer = if *pattern == Some(QWEN2) { json!({"type": "NFC"}) } else { Value::Null };
+        Ok([normalizer, json!({"type": "Sequence", "pretokenizers": parts}), self.ends()?, model])
+    }
+
+    fn word_piece(&self, names: &[&str]) -> Result<[Value; 4]> {
+        let plain = |name: &&str| match name.strip_prefix(START) {
+            Some(word) => word.to_string(),
+            None if name.starts_with('[') && name.ends_with(']') => (*name).to_string(),
+            None => format!("##{name}"),
+        };
+        let names: Vec<String> = names.iter().map(plain).collect();
+        let vocabulary: serde_json::Map<String, Value> =
+            names.iter().enumerate().map(|(id, name)| (name.clone(), json!(id))).collect();
+        let model = json!({"type": "WordPiece", "vocab": vocabulary, "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100});
+        let id = |name: &str| names.iter().position(|found| found == name);
+        let (Some(start), Some(end)) = (id("[CLS]"), id("[SEP]")) else {
+            return Err(self.wrong_tokenizer("it has no [CLS] or no [SEP]".into()));
+        };
+        let normalizer = json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+            "strip_accents": null, "lowercase": true});
+        let post = json!({"type": "BertProcessing", "sep": ["[SEP]", end], "cls": ["[CLS]", start]});
+        Ok([normalizer, json!({"type": "BertPreTokenizer"}), post, model])
+    }
+
+    /// The tokens that begin and end every text, where the file says so.
+    fn ends(&self) -> Result<Value> {
+        let names = self.texts("tokenizer.ggml.tokens")?;
+        let token = |kind: &str| -> Result<Option<(String, u64)>> {
+            if !self.flag(&format!("tokenizer.ggml.add_{kind}_token"))?.unwrap_or(false) {
+                return Ok(None);
+            }
+            let id = self.whole(&format!("tokenizer.ggml.{kind}_token_id"))?;
+            Ok(id.and_then(|id| names.get(usize::try_from(id).ok()?).map(|name| ((*name).to_string(), id))))
+        };
+        let (start, end) = (token("bos")?, token("eos")?);
+        if start.is_none() && end.is_none() {
+            return Ok(Value::Null);
+        }
+        let special = |token: &Option<(String, u64)>, text: usize| {
+            token.as_ref().map(|(name, _)| json!({"SpecialToken": {"id": name, "type_id": text}}))
+        };
+        let text = |name: &str, text: usize| {
+            let sequence = json!({"Sequence": {"id": name, "type_id": text}});
+            [special(&start, text), Some(sequence), special(&end, text)].into_iter().flatten()
+        };
+        let entry = |(name, id): &(String, u64)| (name.clone(), json!({"id": name, "ids": [id], "tokens": [name]}));
+        let tokens: serde_json::Map<String, Value> = [&start, &end].into_iter().flatten().map(entry).collect();
+        Ok(json!({"type": "TemplateProcessing", "single": text("A", 0).collect::<Vec<_>>(),
+            "pair": text("A", 0).chain(text("B", 1)).collect::<Vec<_>>(), "special_tokens": tokens}))
+    }
+
+    fn texts(&self, name: &str) -> Result<Vec<&str>> {
+        match self.list(name)?.and_then(|list| list.texts()) {
+            Some(texts) => Ok(texts),
+            None => Err(not_gguf(self.file(), format!("its {name} is absent or no list of texts"))),
+        }
+    }
+
+    fn wrong_tokenizer(&self, reason: String) -> crate::Error {
+        not_gguf(self.file(), format!("its tokenizer cannot be used: {reason}"))
+    }
+}
+
+fn vocabulary(names: &[&str]) -> serde_json::Map<String, Value> {
+    names.iter().enumerate().map(|(id, name)| ((*name).to_string(), json!(id))).collect()
+}

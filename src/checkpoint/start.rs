@@ -1,0 +1,137 @@
+//! The start of a file of weights, collected while it arrives, and the tensors that it lists. Its first bytes tell the format.
+
+use super::gguf::{Gguf, Names};
+use super::header::Header;
+use super::{BlockType, HostTensor};
+use crate::{Error, Result};
+
+/// GGUF lists its tensors behind settings of any length, so it can only be tried: again whenever so many more bytes have come.
+const GROWTH: usize = 4;
+
+/// What a file says that it holds.
+pub(super) struct Listing {
+    /// All tensors in the order of their bytes.
+    pub tensors: Vec<Listed>,
+    /// Where the first byte after the start lies.
+    pub first: u64,
+    /// Where the last tensor ends.
+    pub end: u64,
+    /// Bytes that the file may have at most.
+    pub longest: u64,
+    names: Option<Names>,
+}
+
+/// One tensor.
+pub(super) struct Listed {
+    pub name: String,
+    /// None: its number format is none of weights.
+    pub kind: Option<BlockType>,
+    /// What the format is called.
+    pub format: String,
+    pub shape: Vec<usize>,
+    /// First byte, counted from the start of the file.
+    pub start: u64,
+    pub bytes: u64,
+}
+
+impl Listing {
+    /// A tensor under Hugging Face's name, and as Hugging Face's files have it.
+    pub fn translate(&self, name: &str, tensor: HostTensor) -> Result<(String, HostTensor)> {
+        match &self.names {
+            Some(names) => names.translate(name, tensor),
+            None => Ok((name.into(), tensor)),
+        }
+    }
+
+    fn of_safetensors(header: Header, first: u64) -> Listing {
+        let listed = |tensor: super::header::TensorInfo| Listed {
+            kind: BlockType::from_dtype(tensor.dtype),
+            format: tensor.dtype.to_string(),
+            name: tensor.name,
+            shape: tensor.shape,
+            start: tensor.start,
+            bytes: tensor.bytes,
+        };
+        let end = header.file_bytes;
+        Listing { tensors: header.tensors.into_iter().map(listed).collect(), first, end, longest: end, names: None }
+    }
+
+    fn of_gguf(file: Gguf) -> Result<Listing> {
+        let names = Some(Names::of(&file)?);
+        let listed = |tensor: super::gguf::GgufTensor| Listed {
+            kind: Some(tensor.kind),
+            format: format!("{:?}", tensor.kind),
+            name: tensor.name,
+            shape: tensor.shape,
+            start: tensor.start,
+            bytes: tensor.bytes,
+        };
+        let (first, end, longest) =
+            (file.head_bytes, file.file_bytes, file.file_bytes.saturating_add(file.alignment - 1));
+        Ok(Listing { tensors: file.tensors.into_iter().map(listed).collect(), first, end, longest, names })
+    }
+}
+
+/// Bytes so far.
+#[derive(Default)]
+pub(super) struct Start {
+    head: Vec<u8>,
+    /// As many bytes were there when they were last tried.
+    tried: usize,
+}
+
+impl Start {
+    /// Takes bytes from `chunk`; once they are enough what the file, called `file` in errors, lists, and the bytes taken that come after.
+    /// `whole`: there are no more than these.
+    pub fn feed(&mut self, file: &str, chunk: &mut &[u8], whole: bool) -> Result<Option<(Listing, Vec<u8>)>> {
+        loop {
+            let due = self.least(file)?.saturating_sub(self.head.len() as u64);
+            if due == 0 {
+                break;
+            }
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            let (taken, rest) = chunk.split_at(usize::try_from(due).map_or(chunk.len(), |due| due.min(chunk.len())));
+            self.head.extend_from_slice(taken);
+            *chunk = rest;
+        }
+        if !self.is_gguf() {
+            let header = Header::parse(&self.head).map_err(|error| named(file, error))?;
+            let listing = Listing::of_safetensors(header, self.head.len() as u64);
+            self.head = Vec::new();
+            return Ok(Some((listing, Vec::new())));
+        }
+        self.head.extend_from_slice(std::mem::take(chunk));
+        if self.head.len() < self.tried + self.tried / GROWTH && !whole {
+            return Ok(None);
+        }
+        self.tried = self.head.len();
+        let Some(found) = Gguf::parse(file, &self.head)? else { return Ok(None) };
+        let listing = Listing::of_gguf(found)?;
+        let mut rest = std::mem::take(&mut self.head);
+        rest.drain(..rest.len().min(listing.first as usize));
+        Ok(Some((listing, rest)))
+    }
+
+    /// Bytes that the start has at least, as far as they tell.
+    pub fn least(&self, file: &str) -> Result<u64> {
+        match self.head.first_chunk::<8>() {
+            _ if self.is_gguf() => Ok(8),
+            Some(first) => Header::length(*first).map_err(|error| named(file, error)),
+            None => Ok(8),
+        }
+    }
+
+    fn is_gguf(&self) -> bool {
+        self.head.starts_with(b"GGUF")
+    }
+}
+
+/// A header does not know which file it begins.
+fn named(file: &str, error: Error) -> Error {
+    match error {
+        Error::NotSafetensors { reason, .. } => Error::NotSafetensors { file: file.into(), reason },
+        other => other,
+    }
+}

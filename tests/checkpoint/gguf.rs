@@ -1,0 +1,142 @@
+//! GGUF: every number format against ggml's own Python package, settings, and files that are not what they say.
+
+use ia3_web::Error;
+use ia3_web::checkpoint::gguf::{Gguf, GgufTensor, Value};
+use ia3_web::checkpoint::{BlockType, Tokenizer};
+
+const FILE: &[u8] = include_bytes!("../fixtures/gguf/blocks.gguf");
+const ELEMENTS: &[u8] = include_bytes!("../fixtures/gguf/blocks.bin");
+
+fn parse(bytes: &[u8]) -> Result<Option<Gguf<'_>>, Error> {
+    Gguf::parse("m.gguf", bytes)
+}
+
+fn data<'a>(tensor: &GgufTensor) -> &'a [u8] {
+    &FILE[tensor.start as usize..(tensor.start + tensor.bytes) as usize]
+}
+
+#[test]
+fn every_number_format_is_dequantised_as_ggml_does() {
+    let file = parse(FILE).unwrap().unwrap();
+    assert_eq!(file.tensors.len(), 11);
+    // Its writer fills the last row of the alignment, others do not.
+    assert_eq!(file.file_bytes.next_multiple_of(32), FILE.len() as u64);
+    for (tensor, expected) in file.tensors.iter().zip(ELEMENTS.chunks_exact(4 * 3 * 512)) {
+        assert_eq!((format!("{:?}", tensor.kind), tensor.shape.as_slice()), (tensor.name.clone(), [3, 512].as_slice()));
+        let mut found = Vec::new();
+        tensor.kind.dequantise(data(tensor), &mut found);
+        let expected: Vec<f32> = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        assert_eq!(found.len(), expected.len(), "{}", tensor.name);
+        for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            // The same products in another order.
+            assert!(
+                (found - expected).abs() <= 1e-6 * expected.abs().max(1e-2),
+                "{} {at}: {found}, {expected}",
+                tensor.name
+            );
+        }
+    }
+}
+
+#[test]
+fn settings_are_read_by_type() {
+    let metadata = parse(FILE).unwrap().unwrap().metadata;
+    assert_eq!(metadata.text("general.architecture").unwrap(), "llama");
+    assert_eq!(metadata.whole("test.unsigned").unwrap(), Some(7));
+    assert_eq!(metadata.get("test.negative"), Some(Value::Negative(-7)));
+    assert_eq!(metadata.number("test.float").unwrap(), Some(0.5));
+    assert_eq!(metadata.flag("test.flag").unwrap(), Some(true));
+    assert_eq!(metadata.list("test.texts").unwrap().unwrap().texts().unwrap(), ["a", "", "é"]);
+    let numbers = metadata.list("test.numbers").unwrap().unwrap();
+    assert_eq!((numbers.numbers().unwrap(), numbers.texts()), (vec![1.0, -2.0, 3.0], None));
+    assert_eq!(metadata.whole("absent").unwrap(), None);
+    for wrong in
+        [metadata.text("absent").map(drop), metadata.whole("test.flag").map(drop), metadata.list("test.flag").map(drop)]
+    {
+        assert!(matches!(wrong, Err(Error::NotGguf { file, .. }) if file == "m.gguf"));
+    }
+}
+
+#[test]
+fn a_start_that_is_cut_off_asks_for_more() {
+    let data = parse(FILE).unwrap().unwrap().tensors[0].start as usize;
+    for end in (0..data - 32).step_by(7).chain([data - 32]) {
+        assert!(parse(&FILE[..end]).unwrap().is_none(), "{end}");
+    }
+    assert!(parse(&FILE[..data]).unwrap().is_some());
+}
+
+/// A file with one tensor.
+fn tiny(version: u32, tensors: u64, dimensions: &[u64], kind: u32, offset: u64) -> Vec<u8> {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(version.to_le_bytes());
+    bytes.extend([tensors, 0].iter().flat_map(|n| n.to_le_bytes()));
+    bytes.extend(1_u64.to_le_bytes());
+    bytes.push(b't');
+    bytes.extend((dimensions.len() as u32).to_le_bytes());
+    bytes.extend(dimensions.iter().flat_map(|n| n.to_le_bytes()));
+    bytes.extend(kind.to_le_bytes());
+    bytes.extend(offset.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn malformed_files_are_refused_with_the_reason() {
+    let good = tiny(3, 1, &[256, 2], 14, 0);
+    let good = parse(&good).unwrap().unwrap();
+    assert_eq!((good.tensors[0].shape.clone(), good.tensors[0].bytes), (vec![2, 256], 420));
+    let cases = [
+        (b"GGML".to_vec(), "begin with GGUF"),
+        (tiny(1, 1, &[32], 2, 0), "version is 1"),
+        (tiny(3, u64::MAX, &[32], 2, 0), "announces"),
+        (tiny(3, 1, &[], 2, 0), "0 dimensions"),
+        (tiny(3, 1, &[1; 5], 2, 0), "5 dimensions"),
+        (tiny(3, 1, &[32, 0], 2, 0), "dimension of 0"),
+        (tiny(3, 1, &[33], 2, 0), "whole blocks of Q4_0"),
+        (tiny(3, 1, &[32, u64::MAX / 2], 2, 0), "whole blocks"),
+        (tiny(3, 1, &[32], 2, 5), "not a multiple of 32"),
+        (tiny(3, 1, &[32], 2, u64::MAX - 31), "too far"),
+    ];
+    for (bytes, reason) in cases {
+        match parse(&bytes) {
+            Err(Error::NotGguf { reason: found, .. }) => assert!(found.contains(reason), "{found}"),
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+    for (number, name) in [(10, "Q2_K"), (99, "number 99")] {
+        let expected = Error::TensorDtype { name: "t".into(), dtype: name.into() };
+        assert_eq!(parse(&tiny(3, 1, &[256], number, 0)).unwrap_err(), expected);
+    }
+    assert_eq!(BlockType::from_number(31), None);
+}
+
+#[test]
+fn a_byte_level_tokenizer_is_that_of_the_models_own_file() {
+    let file = include_bytes!("../fixtures/gguf/byte-level.gguf");
+    let metadata = parse(file).unwrap().unwrap().metadata;
+    let found = Tokenizer::from_bytes(&metadata.tokenizer().unwrap()).unwrap();
+    let expected = Tokenizer::from_bytes(include_bytes!("../fixtures/chat/tokenizer.json")).unwrap();
+    for text in [
+        "the hello you",
+        "<|im_start|>user\nHi 12345 na\u{ef}ve \u{4f60}\u{597d} \u{1f600}  \n\n  x<|im_end|>",
+        " ",
+        "</s>the",
+    ] {
+        assert_eq!(found.encode(text, None, 500).unwrap(), expected.encode(text, None, 500).unwrap(), "{text}");
+        assert_eq!(found.plain(text).unwrap(), expected.plain(text).unwrap(), "{text}");
+    }
+}
+
+/// A tokenizer of another kind than can be read.
+#[test]
+fn an_unknown_tokenizer_is_refused_by_name() {
+    let mut file = include_bytes!("../fixtures/gguf/byte-level.gguf").to_vec();
+    for (name, other, reason) in [("gpt-2", "gpt-9", "'gpt-9'"), ("gpt2", "spm2", "'spm2'")] {
+        let at = file.windows(name.len()).position(|part| part == name.as_bytes()).unwrap();
+        file[at..at + name.len()].copy_from_slice(other.as_bytes());
+        match parse(&file).unwrap().unwrap().metadata.tokenizer() {
+            Err(Error::NotGguf { reason: found, .. }) => assert!(found.contains(reason), "{found}"),
+            found => panic!("{found:?}"),
+        }
+    }
+}
