@@ -136,85 +136,97 @@ impl BlockType {
 
     /// Appends the elements of whole blocks to `out`. Bytes that fill no block are passed over.
     pub fn dequantise(self, bytes: &[u8], out: &mut Vec<f32>) {
-        use BlockType::*;
         match self {
-            F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
-            F16 => out.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
-            BF16 => out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
-            Q4_0 => each::<18, SHORT>(bytes, out, |block, x| {
-                let d = half_at(block, 0);
-                nibbles(&block[2..], x, |_, q| (q - 8.0) * d);
-            }),
-            Q4_1 => each::<20, SHORT>(bytes, out, |block, x| {
-                let (d, m) = (half_at(block, 0), half_at(block, 2));
-                nibbles(&block[4..], x, |_, q| q * d + m);
-            }),
-            Q5_0 => each::<22, SHORT>(bytes, out, |block, x| {
-                let (d, high) = (half_at(block, 0), word_at(block, 2));
-                nibbles(&block[6..], x, |at, q| (q + fifth(high, at) - 16.0) * d);
-            }),
-            Q5_1 => each::<24, SHORT>(bytes, out, |block, x| {
-                let (d, m, high) = (half_at(block, 0), half_at(block, 2), word_at(block, 4));
-                nibbles(&block[8..], x, |at, q| (q + fifth(high, at)) * d + m);
-            }),
-            Q8_0 => each::<34, SHORT>(bytes, out, |block, x| {
-                let d = half_at(block, 0);
-                x.iter_mut().zip(&block[2..]).for_each(|(x, q)| *x = f32::from(q.cast_signed()) * d);
-            }),
-            Q4_K => each::<144, LONG>(bytes, out, |block, x| {
-                let (groups, _) = x.as_chunks_mut::<64>();
-                for (at, (x, low)) in groups.iter_mut().zip(block[16..].as_chunks::<32>().0).enumerate() {
-                    k_group(block, at, low, x, |_, _| 0.0);
+            BlockType::F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
+            BlockType::F16 => out.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
+            BlockType::BF16 => out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
+            _ => bytes.chunks_exact(self.block_bytes()).for_each(|block| self.block(block, out)),
+        }
+    }
+
+    /// Appends the elements of one block: first its whole numbers, then what their group makes of them. In functions that are not
+    /// repeated for every format: unrolled for each, they made the module a twentieth larger.
+    fn block(self, block: &[u8], out: &mut Vec<f32>) {
+        let mut q = [0_i8; LONG];
+        let d = half_at(block, 0);
+        match self {
+            BlockType::F32 | BlockType::F16 | BlockType::BF16 => {}
+            BlockType::Q4_0 => {
+                nibbles(&block[2..], &mut q);
+                scaled(&q[..SHORT], 8, d, 0.0, out);
+            }
+            BlockType::Q4_1 => {
+                nibbles(&block[4..], &mut q);
+                scaled(&q[..SHORT], 0, d, half_at(block, 2), out);
+            }
+            BlockType::Q5_0 => {
+                nibbles(&block[6..], &mut q);
+                fifth_bits(&block[2..6], &mut q);
+                scaled(&q[..SHORT], 16, d, 0.0, out);
+            }
+            BlockType::Q5_1 => {
+                nibbles(&block[8..], &mut q);
+                fifth_bits(&block[4..8], &mut q);
+                scaled(&q[..SHORT], 0, d, half_at(block, 2), out);
+            }
+            BlockType::Q8_0 => {
+                q.iter_mut().zip(&block[2..]).for_each(|(q, byte)| *q = byte.cast_signed());
+                scaled(&q[..SHORT], 0, d, 0.0, out);
+            }
+            BlockType::Q4_K | BlockType::Q5_K => {
+                let low = if self == BlockType::Q4_K { &block[16..] } else { &block[48..] };
+                for (at, bytes) in low.chunks_exact(SHORT).enumerate() {
+                    // 32 low nibbles, then the 32 high ones of the same bytes.
+                    let group = &mut q[2 * SHORT * at..];
+                    for (l, byte) in bytes.iter().enumerate() {
+                        let high = if self == BlockType::Q4_K { 0 } else { block[16 + l] >> (2 * at) };
+                        group[l] = (byte & 15 | (high & 1) << 4).cast_signed();
+                        group[SHORT + l] = (byte >> 4 | (high & 2) << 3).cast_signed();
+                    }
                 }
-            }),
-            Q5_K => each::<176, LONG>(bytes, out, |block, x| {
-                let (groups, _) = x.as_chunks_mut::<64>();
-                for (at, (x, low)) in groups.iter_mut().zip(block[48..].as_chunks::<32>().0).enumerate() {
-                    let high = &block[16..48];
-                    k_group(block, at, low, x, |half, l| fifth(u32::from(high[l]), 2 * at + half));
+                let least = half_at(block, 2);
+                for (at, q) in q.chunks_exact(SHORT).enumerate() {
+                    let [scale, min] = scale_and_min(&block[4..16], at);
+                    scaled(q, 0, d * scale, -(least * min), out);
                 }
-            }),
-            Q6_K => each::<210, LONG>(bytes, out, |block, x| {
-                let d = half_at(block, 208);
-                for (at, x) in x.iter_mut().enumerate() {
+            }
+            BlockType::Q6_K => {
+                for (at, q) in q.iter_mut().enumerate() {
                     // Two halves of 128 elements, each four runs of 32: two of them in low nibbles, two in high ones.
                     let (half, run, l) = (at / 128, at % 128 / 32, at % 32);
                     let low = block[64 * half + 32 * (run % 2) + l] >> (4 * (run / 2)) & 15;
                     let high = block[128 + 32 * half + l] >> (2 * run) & 3;
-                    let scale = block[192 + at / 16].cast_signed();
-                    *x = d * f32::from(scale) * (f32::from(low | high << 4) - 32.0);
+                    *q = (low | high << 4).cast_signed();
                 }
-            }),
+                let d = half_at(block, 208);
+                for (q, scale) in q.chunks_exact(16).zip(&block[192..208]) {
+                    scaled(q, 32, d * f32::from(scale.cast_signed()), 0.0, out);
+                }
+            }
         }
     }
 }
 
-/// Calls `block` with each block of `N` bytes and room for its `M` elements.
-fn each<const N: usize, const M: usize>(bytes: &[u8], out: &mut Vec<f32>, block: impl Fn(&[u8; N], &mut [f32; M])) {
-    for bytes in bytes.as_chunks::<N>().0 {
-        let mut x = [0.0; M];
-        block(bytes, &mut x);
-        out.extend_from_slice(&x);
-    }
+/// Appends `(q - zero) d + m`.
+#[inline(never)]
+fn scaled(q: &[i8], zero: i8, d: f32, m: f32, out: &mut Vec<f32>) {
+    out.extend(q.iter().map(|q| f32::from(q - zero) * d + m));
 }
 
-/// Elements of low nibbles, then those of high ones: `element(place, nibble)`.
-fn nibbles(bytes: &[u8], x: &mut [f32; SHORT], element: impl Fn(usize, f32) -> f32) {
+/// The low nibbles of the first 16 bytes, then the high ones.
+#[inline(never)]
+fn nibbles(bytes: &[u8], q: &mut [i8]) {
     for (at, byte) in bytes.iter().take(SHORT / 2).enumerate() {
-        x[at] = element(at, f32::from(byte & 15));
-        x[at + SHORT / 2] = element(at + SHORT / 2, f32::from(byte >> 4));
+        q[at] = (byte & 15).cast_signed();
+        q[at + SHORT / 2] = (byte >> 4).cast_signed();
     }
 }
 
-/// The 64 elements number `group` of a block of Q4_K or Q5_K; `more(half, place)` is what the fifth bit adds.
-fn k_group(block: &[u8], group: usize, low: &[u8; 32], x: &mut [f32; 64], more: impl Fn(usize, usize) -> f32) {
-    let (d, least) = (half_at(block, 0), half_at(block, 2));
-    for half in 0..2 {
-        let [scale, min] = scale_and_min(&block[4..16], 2 * group + half);
-        let (d, m) = (d * scale, least * min);
-        for (l, byte) in low.iter().enumerate() {
-            x[32 * half + l] = d * (f32::from(byte >> (4 * half) & 15) + more(half, l)) - m;
-        }
+/// Gives each of 32 numbers its fifth bit out of four bytes.
+#[inline(never)]
+fn fifth_bits(bytes: &[u8], q: &mut [i8]) {
+    for (at, q) in q.iter_mut().take(SHORT).enumerate() {
+        *q |= ((bytes[at / 8] >> (at % 8) & 1) << 4).cast_signed();
     }
 }
 
@@ -228,15 +240,6 @@ fn scale_and_min(packed: &[u8], at: usize) -> [f32; 2] {
     [scale.into(), min.into()]
 }
 
-/// What bit `at` adds as the fifth of a number.
-fn fifth(bits: u32, at: usize) -> f32 {
-    f32::from(u8::from(bits >> at & 1 == 1)) * 16.0
-}
-
 fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
-}
-
-fn word_at(block: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
 }

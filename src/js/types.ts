@@ -1,9 +1,12 @@
 // The types of the public API: sources, options, events and results, with their units and defaults.
 
+import type { AdapterChoice } from "./adapter-types.js";
 import type { ProgressEvent } from "./progress-event.js";
 
+export type * from "./adapter-types.js";
 export type * from "./example-types.js";
 export type * from "./progress-event.js";
+export type * from "./result-types.js";
 export type * from "./training-types.js";
 
 /** Which executor runs the model: `webgpu` on the graphics card, `wasm` on the processor. */
@@ -161,78 +164,6 @@ export interface ChatTemplateOptions {
   addGenerationPrompt?: boolean;
 }
 
-/** Options of `model.addAdapter`; what is left out takes PEFT's value for the model type. */
-export interface AdapterOptions {
-  /**
-   * Modules that get a vector: suffixes of module names, a regular expression for whole names, `"all-linear"`, or `"paper"` for keys,
-   * values and the input of the second feed-forward layer.
-   */
-  targetModules?: string | readonly string[];
-  /** Those targets whose *input* is scaled. A list must be a subset of `targetModules`. */
-  feedforwardModules?: string | readonly string[];
-  /** Modules that get none although `targetModules` names them. */
-  excludeModules?: string | readonly string[];
-  /** Only targets in these layers, counted from 0. Saved as a regular expression, which PEFT loads. */
-  layers?: readonly number[];
-  /** Modules trained and saved whole beside the vectors (the head with `pooling: "pooler"`). */
-  modulesToSave?: readonly string[];
-  /** `true` (default): vectors of ones, so that a fresh adapter changes nothing; `false`: random normal. */
-  initIa3Weights?: boolean;
-  /**
-   * How the vectors start instead: as ones, or drawn around one with a standard deviation (`normal`) or evenly up to a distance (`uniform`).
-   * Not beside `initIa3Weights` or `from`.
-   */
-  init?: "ones" | { normal: number } | { uniform: number };
-  /** Seed of random vectors; it draws the same numbers everywhere. Default 0. */
-  seed?: number;
-  /**
-   * A second vector b beside every vector w, added after it: `h ⊙ w + b`. It starts as zeros and is trained, saved (in a file of its own,
-   * `ia3_shift.safetensors`, since PEFT has no such vector) and merged with w. Default: as the adapter of `from`, otherwise `false`.
-   */
-  shift?: boolean;
-  /**
-   * One value for each attention head in the vectors of queries, keys and values, in place of one for each channel; saved as ordinary vectors
-   * whose values repeat (`ia3_options.json` says so to `loadAdapter`). Default: as the adapter of `from`, otherwise `false`.
-   */
-  perHead?: boolean;
-  /**
-   * Starts from the vectors of another adapter: one of the model, by name, or a saved one, by its files or a zip of them. It has the same
-   * targets unless `targetModules` and the like say otherwise; vectors that the other lacks start as they would without it.
-   */
-  from?: string | LocalFiles | Blob | Uint8Array;
-}
-
-/** Options of `model.saveAdapter`. */
-export interface SaveOptions {
-  /**
-   * `ia3-web` (default): the files that PEFT reads, and beside them what they have no room for: the head of `pooling: "mean"`, labels,
-   * shifts. `peft`: `adapter_config.json` and `adapter_model.safetensors` alone; an adapter with a shift is refused with code `bad-adapter`,
-   * because PEFT would leave the shift out.
-   */
-  format?: "ia3-web" | "peft";
-}
-
-/** Options of `model.loadAdapter`, for a source that has to be fetched. */
-export type LoadAdapterOptions = SourceOptions;
-
-/** What `model.loadAdapter` found. */
-export interface LoadedAdapter {
-  /** What the files lack or have too much of; the adapter works without. */
-  warnings: string[];
-}
-
-/**
- * What `setAdapter` accepts: one adapter, `null` for the base, or several whose vectors multiply. With shifts they apply in the order given:
- * `(h ⊙ w1 + b1) ⊙ w2 + b2`.
- */
-export type ActiveAdapter = string | null | readonly string[];
-
-/**
- * What the `adapter` option of a call accepts: one adapter for all rows, `null` for the base, or one name-or-null PER ROW
- * (the list must be as long as the inputs). Left out: the active adapter or adapters.
- */
-export type AdapterChoice = string | null | readonly (string | null)[];
-
 /** Options of `classify`, `tag`, `answer`, `score`, `embed` and `evaluate`. */
 export interface RunOptions {
   adapter?: AdapterChoice;
@@ -248,104 +179,6 @@ export interface RunOptions {
 export interface ChooseOptions extends RunOptions {
   /** Power of its length that a choice's log-probability is divided by: 1 (default) is the mean of its tokens', 0 their sum. */
   lengthNorm?: number;
-}
-
-/** The answer for one text. */
-export interface Classification {
-  /** The most probable label. */
-  label: string;
-  /** Its probability, 0 to 1. */
-  score: number;
-  /** Probability of every label; they add up to 1. */
-  scores: Record<string, number>;
-  /** Whether the text was longer than `maxLength` and was cut. */
-  truncated: boolean;
-}
-
-/** The labels of one text's words. */
-export interface Tagging {
-  /** One for each word, as far as the text was not cut. */
-  labels: string[];
-  /** Probability of each label, 0 to 1. */
-  scores: number[];
-  /** Whether the text was longer than `maxLength` and was cut. */
-  truncated: boolean;
-}
-
-/** How probable a continuation is. */
-export interface Scored {
-  /** Log-probability of each of its tokens, in nats. */
-  tokenLogProbs: number[];
-  /** Their sum. */
-  logProb: number;
-  /** Whether each token is the most probable one, so that greedy decoding from the prompt writes the continuation. */
-  isGreedy: boolean;
-  /** Whether the prompt lost tokens from its start to keep to `maxLength`. */
-  truncated: boolean;
-}
-
-/** The most probable of some choices. */
-export interface Choice {
-  /** The choice, or with a template its label. */
-  choice: string;
-  /** Log-probability of each choice in nats, the token that ends it included, over the power of its length. */
-  scores: Record<string, number>;
-  /** Whether the input lost tokens to keep to `maxLength`. */
-  truncated: boolean;
-}
-
-/** The answer to one question: a part of its context. */
-export interface Answer {
-  answer: string;
-  /** Where it starts and ends in the context, as `slice` counts. */
-  start: number;
-  end: number;
-  /** Probability of its first token times that of its last. */
-  score: number;
-  /** Whether question and context were longer than `maxLength` and were cut. */
-  truncated: boolean;
-}
-
-/** One vector per text, in order. */
-export type Embeddings = Float32Array[] & {
-  /** Per text: whether it was longer than `maxLength` and was cut. */
-  readonly truncated: readonly boolean[];
-};
-
-/** How well a model does on labelled examples. */
-export interface Metrics {
-  /**
-   * Share of right answers, 0 to 1; of words for `token-classification`, of exact spans for `question-answering`; of texts that
-   * greedy decoding writes exactly for `text-generation` and `text2text-generation`; where choices are ranked, how often the answer comes first.
-   */
-  accuracy: number;
-  /** Mean over labels of the F1 score, 0 to 1; for `question-answering` mean over answers of the F1 score of their tokens; for language models 0. */
-  macroF1: number;
-  /** Mean cross-entropy in nats. */
-  loss: number;
-}
-
-/** What `evaluate` returns. */
-export interface Evaluation extends Metrics {
-  /** `confusion[actual][predicted]`: counts, in the order of the model's labels; empty for `question-answering`. */
-  confusion: number[][];
-}
-
-/** Options of `model.combineAdapters`. */
-export interface CombineOptions {
-  /** One factor per source. Default: `1 / n` each. */
-  weights?: readonly number[];
-  /** What a source counts for where it has no vector: `one` (default), the base's behaviour, or `zero`, PEFT's rule. */
-  missing?: "one" | "zero";
-}
-
-/** How much of the model an adapter trains. */
-export interface TrainableParameters {
-  trainable: number;
-  /** Parameters of base and adapter together. */
-  total: number;
-  /** `100 * trainable / total`. */
-  percentage: number;
 }
 
 /** Bytes in use, as of the last completed call or training step. */
@@ -372,8 +205,3 @@ export interface PlanOptions {
   adapter?: string;
 }
 
-/** A whole `model.safetensors` as a stream; what is not read is not made. */
-export type MergedStream = ReadableStream<Uint8Array> & {
-  /** Bytes in all. */
-  readonly size: number;
-};

@@ -1,6 +1,7 @@
 //! BERT (Devlin et al. 2018), as Hugging Face's `modeling_bert.py` computes it.
 
-use super::layers::{Builder, Form};
+use super::layers::Builder;
+use super::weight::Form;
 use super::{Common, ENCODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

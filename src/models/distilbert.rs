@@ -1,7 +1,8 @@
 //! DistilBERT (Sanh et al. 2019): BERT without token types and pooler, as Hugging Face's `modeling_distilbert.py` computes it.
 
-use super::layers::{Builder, Form};
+use super::layers::Builder;
 use super::roberta::first_state;
+use super::weight::Form;
 use super::{Common, ENCODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

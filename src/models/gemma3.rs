@@ -1,9 +1,10 @@
 //! The text model of Gemma 3 (Gemma Team 2025), as Hugging Face's `modeling_gemma3.py` computes it.
 
 use super::language::Language;
-use super::layers::{Builder, Form};
+use super::layers::Builder;
 use super::llama::{sliding_window, windows};
 use super::rotary::Rotary;
+use super::weight::Form;
 use super::{Common, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

@@ -1,7 +1,8 @@
 //! GPT-2 (Radford et al. 2019), as Hugging Face's `modeling_gpt2.py` computes it.
 
 use super::language::Language;
-use super::layers::{Builder, Form};
+use super::layers::Builder;
+use super::weight::Form;
 use super::{Common, DECODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

@@ -1,8 +1,9 @@
 //! LLaMA (Touvron et al. 2023), as Hugging Face's `modeling_llama.py` computes it, with what its descendants change as fields.
 
 use super::language::Language;
-use super::layers::{Builder, Form};
+use super::layers::Builder;
 use super::rotary::Rotary;
+use super::weight::Form;
 use super::{Common, DECODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

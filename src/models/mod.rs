@@ -18,12 +18,14 @@ mod roberta;
 mod rotary;
 mod shape;
 mod t5;
+mod weight;
 
 pub use family::{Common, Family};
 pub use language::Language;
-pub use layers::{Builder, Weight};
+pub use layers::Builder;
 pub use padding::Padding;
 pub use shape::BatchShape;
+pub use weight::Weight;
 
 use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};
 use crate::checkpoint::Fields;

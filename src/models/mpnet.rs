@@ -1,9 +1,10 @@
 //! MPNet (Song et al. 2020): an encoder whose attention knows how far tokens are apart, as Hugging Face's `modeling_mpnet.py`
 //! computes it.
 
-use super::layers::{Builder, Form};
+use super::layers::Builder;
 use super::relative::Buckets;
 use super::roberta::{first_state, two_layer_logits, two_layers};
+use super::weight::Form;
 use super::{Common, ENCODER_TASKS, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

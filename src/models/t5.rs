@@ -2,8 +2,9 @@
 //! computes them.
 
 use super::language::Language;
-use super::layers::{Builder, Form};
+use super::layers::Builder;
 use super::relative::Buckets;
+use super::weight::Form;
 use super::{Common, Family, Padding};
 use crate::adapter::{HeadModule, TaskType};
 use crate::checkpoint::Fields;

@@ -15,6 +15,7 @@ mod sampler;
 mod schedule;
 mod segment;
 mod sequence;
+mod settings;
 
 pub use adafactor::Adafactor;
 pub use adamw::AdamW;
@@ -24,7 +25,7 @@ pub use layer_rates::LayerRates;
 pub use metrics::{Metrics, argmax, best_span, softmax};
 pub use optimizer::Optimizer;
 pub use options::{
-    ContrastiveLoss, LossVariant, LossWeights, Objective, OptimizerOption, Preset, Schedule, Settings, TrainOptions,
+    ContrastiveLoss, LossVariant, LossWeights, Objective, OptimizerOption, Preset, Schedule, TrainOptions,
 };
 pub use plans::{forward_plan, training_plan};
 pub use prototype::{PROTOTYPE_SCALE, logistic_regression, prototypes};
@@ -32,3 +33,4 @@ pub use ranked::Ranked;
 pub use sampler::Sampler;
 pub use segment::{Rates, Segment};
 pub use sequence::{Asked, Continued, LanguageRow, Sequence, pack};
+pub use settings::Settings;

@@ -1,6 +1,7 @@
 //! The learning rate over the steps of a run.
 
-use super::options::{Schedule, Settings};
+use super::options::Schedule;
+use super::settings::Settings;
 
 impl Settings {
     /// The factor of the peak learning rates at `step` (from 0): a linear rise over the warm-up, then the schedule.
