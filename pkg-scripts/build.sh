@@ -16,7 +16,7 @@ main() {
     *) fail "usage: build.sh [--no-opt]" ;;
   esac
   "$SCRIPTS/setup.sh"
-  one_at_a_time "$OUT/build.lock"
+  one_at_a_time "$CACHE/build.lock"
   compile
   bind_and_optimise
   package
@@ -24,7 +24,13 @@ main() {
   print_sizes
 }
 
+# Cargo calls the module of every clone ia3_web.wasm, and does not notice that another clone has overwritten it.
 compile() {
+  local owner="$CARGO_TARGET_DIR/module-of-clone"
+  if [ "$(cat "$owner" 2>/dev/null)" != "$ROOT" ]; then
+    (cd "$ROOT" && cargo clean --quiet --locked --release --target wasm32-unknown-unknown --package ia3-web)
+    printf '%s' "$ROOT" >"$owner"
+  fi
   (cd "$ROOT" && cargo build --quiet --locked --release --lib --target wasm32-unknown-unknown) || fail "cargo build failed"
 }
 
