@@ -1,7 +1,9 @@
 // Chat templates as transformers renders them, by the implementation that transformers.js uses, with bounds: a template comes from
-// somebody else. A script of its own, bundled whole, so that only pages that chat load it. It imports nothing else of the package.
+// somebody else. A script of its own, bundled whole, so that only pages that chat load it. It imports nothing of the package that other
+// scripts load.
 
 import { Environment, Interpreter, Template } from "@huggingface/jinja";
+import { strftime } from "./strftime.js";
 
 type Statement = Parameters<Interpreter["evaluate"]>[0];
 type Value = ReturnType<Interpreter["evaluate"]>;
@@ -148,32 +150,3 @@ const GLOBALS = {
   },
   strftime_now: (format: unknown) => strftime(new Date(), String(format)),
 };
-
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
-/** Python's `strftime` in English, whatever the browser speaks; a directive that is not known stays as it is. */
-export function strftime(date: Date, format: string): string {
-  const two = (count: number) => String(count).padStart(2, "0");
-  const [month, day] = [MONTHS[date.getMonth()]!, DAYS[date.getDay()]!];
-  const parts: Record<string, string> = {
-    Y: String(date.getFullYear()),
-    y: two(date.getFullYear() % 100),
-    m: two(date.getMonth() + 1),
-    d: two(date.getDate()),
-    H: two(date.getHours()),
-    I: two(date.getHours() % 12 || 12),
-    M: two(date.getMinutes()),
-    S: two(date.getSeconds()),
-    p: date.getHours() < 12 ? "AM" : "PM",
-    B: month,
-    b: month.slice(0, 3),
-    A: day,
-    a: day.slice(0, 3),
-    "%": "%",
-  };
-  return format.replace(/%(-?)([A-Za-z%])/g, (found, bare: string, name: string) => {
-    const part = parts[name];
-    return part === undefined ? found : bare ? part.replace(/^0(?=.)/, "") : part;
-  });
-}

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { source } from "./source.mjs";
 
-const { ChatTemplate, strftime } = await source("jinja");
+const { ChatTemplate } = await source("jinja");
+const { strftime } = await source("strftime");
 
 const written = (template, variables = {}) => new ChatTemplate(template).render(variables).map(({ text }) => text).join("");
 

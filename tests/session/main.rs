@@ -12,6 +12,7 @@ mod merge;
 mod profile;
 mod rank;
 mod resume;
+mod shifts;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
