@@ -1,5 +1,6 @@
 //! The static graph: values, and the nodes that compute them. Append-only, so node order is execution order.
 
+use crate::checkpoint::BlockType;
 use crate::error::{Error, Result};
 use crate::kernel::{AdapterKind, Kernel};
 use candle_core::Tensor;
@@ -14,13 +15,15 @@ pub type Shape = Vec<usize>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub usize);
 
-/// Number format of a value; both take four bytes.
+/// Number format of a value. What ops compute takes four bytes an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtype {
     /// 32-bit float.
     F32,
     /// 32-bit unsigned integer: token ids, labels, adapter slots.
     U32,
+    /// A frozen matrix in blocks of the file it comes from; its rows are whole blocks.
+    Blocks(BlockType),
 }
 
 /// A value that comes from outside the graph.

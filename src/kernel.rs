@@ -53,6 +53,12 @@ impl Kernel {
         self.with(name, size as f64)
     }
 
+    /// Adds unsigned constants.
+    pub fn with_sizes(mut self, sizes: &[(&'static str, usize)]) -> Self {
+        self.constants.extend(sizes.iter().map(|(name, size)| (*name, *size as f64)));
+        self
+    }
+
     /// Adds a constant that is a float or, as 0 or 1, a boolean.
     pub fn with(mut self, name: &'static str, value: impl Into<f64>) -> Self {
         self.constants.push((name, value.into()));

@@ -102,7 +102,8 @@ fn told_and_held(backend: Backend, model_type: &str, task: Task, checkpointing: 
     let told = estimate(&config, &[&file], &asked).unwrap().memory_bytes;
     let examples = examples_of(task);
     let before = reset();
-    let made = SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0 };
+    let made =
+        SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0, dtype: None };
     let mut session = Session::new(&config, &tokenizer, made).unwrap();
     session.set_backend(backend);
     let opened = reset();

@@ -34,7 +34,9 @@ macro_rules! kernels {
             let kernels: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "wgsl")).collect();
             assert!(kernels.len() > 40, "{kernels:?}");
             for path in kernels {
-                assert!(tested.contains(std::fs::read_to_string(&path).unwrap().as_str()), "{path:?} is in no case");
+                // Some are put before others.
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(tested.iter().any(|source| source.contains(&text)), "{path:?} is in no case");
             }
         }
     };

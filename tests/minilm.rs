@@ -38,6 +38,7 @@ fn session(pooling: Pooling) -> Session {
         labels: labels(),
         pooling,
         seed: 0,
+        dtype: None,
     };
     let mut session = Session::new(&base_file("config.json"), &base_file("tokenizer.json"), told).unwrap();
     session.set_backend(Backend::cpu());

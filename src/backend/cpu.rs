@@ -1,7 +1,7 @@
 //! The CPU: runs a plan through the candle twins, one op after the other.
 
 use super::{Clock, Data, Inputs, StepResult, TrainState};
-use crate::checkpoint::HostTensor;
+use crate::checkpoint::{BlockType, Elements, StoredTensor};
 use crate::error::{Error, Result};
 use crate::graph::{Dtype, Id, Leaf, Value};
 use crate::plan::{Home, Plan, Step};
@@ -12,7 +12,8 @@ use std::collections::HashMap;
 /// The weights of the base model in main memory.
 #[derive(Debug, Default)]
 pub struct Cpu {
-    weights: HashMap<String, Tensor>,
+    /// Matrices in blocks as rows of bytes.
+    weights: HashMap<String, (BlockType, Tensor)>,
 }
 
 /// What one run leaves behind.
@@ -23,20 +24,40 @@ struct Outcome {
 
 impl Cpu {
     /// Takes over one tensor of the base model.
-    pub fn load(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
-        self.weights.insert(name.into(), Tensor::from_vec(tensor.data, tensor.shape, &Device::Cpu)?);
+    pub fn load(&mut self, name: &str, tensor: StoredTensor) -> Result<()> {
+        let StoredTensor { mut shape, elements } = tensor;
+        let (kind, tensor) = match elements {
+            Elements::Floats(data) => (BlockType::F32, Tensor::from_vec(data, shape, &Device::Cpu)?),
+            Elements::Blocks { kind, bytes } => {
+                // As the twins want it: rows of bytes.
+                let row = shape.last_mut().expect("a matrix has rows");
+                *row = *row / kind.elements() * kind.block_bytes();
+                (kind, Tensor::from_vec(bytes, shape, &Device::Cpu)?)
+            }
+        };
+        self.weights.insert(name.into(), (kind, tensor));
         Ok(())
     }
 
     /// A copy of one tensor of the base model.
-    pub fn read(&self, name: &str) -> Result<HostTensor> {
-        let tensor = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
-        Ok(HostTensor { shape: tensor.dims().to_vec(), data: tensor.flatten_all()?.to_vec1()? })
+    pub fn read(&self, name: &str) -> Result<StoredTensor> {
+        let (kind, tensor) = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
+        let mut shape = tensor.dims().to_vec();
+        let flat = tensor.flatten_all()?;
+        let elements = match kind {
+            BlockType::F32 => Elements::Floats(flat.to_vec1()?),
+            kind => {
+                let row = shape.last_mut().expect("a matrix has rows");
+                *row = *row / kind.block_bytes() * kind.elements();
+                Elements::Blocks { kind: *kind, bytes: flat.to_vec1()? }
+            }
+        };
+        Ok(StoredTensor { shape, elements })
     }
 
     /// Bytes of the weights.
     pub fn weight_bytes(&self) -> usize {
-        self.weights.values().map(|tensor| tensor.elem_count() * 4).sum()
+        self.weights.values().map(|(_, tensor)| tensor.elem_count() * tensor.dtype().size_in_bytes()).sum()
     }
 
     /// Runs a forward plan.
@@ -111,8 +132,9 @@ impl Cpu {
             Leaf::Constant(bits) => Some(match value.dtype {
                 Dtype::U32 => Tensor::from_slice(bits, shape, &Device::Cpu)?,
                 Dtype::F32 => Tensor::from_slice(bytemuck::cast_slice::<u32, f32>(bits), shape, &Device::Cpu)?,
+                Dtype::Blocks(kind) => unreachable!("a constant is not in blocks of {kind:?}"),
             }),
-            Leaf::Weight(name) => self.weights.get(name).cloned(),
+            Leaf::Weight(name) => self.weights.get(name).map(|(_, tensor)| tensor.clone()),
             Leaf::Table => Some(Tensor::from_slice(table, shape, &Device::Cpu)?),
             Leaf::Batch(name) => match inputs.iter().find(|(found, _)| found == name) {
                 Some((_, Data::F32(data))) => Some(Tensor::from_slice(data, shape, &Device::Cpu)?),

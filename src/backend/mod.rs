@@ -3,7 +3,7 @@
 pub mod cpu;
 pub mod gpu;
 
-use crate::checkpoint::HostTensor;
+use crate::checkpoint::StoredTensor;
 use crate::error::Result;
 use crate::kernel::AdapterKind;
 use crate::plan::Plan;
@@ -92,7 +92,7 @@ impl Backend {
     }
 
     /// Takes over one tensor of the base model.
-    pub fn load(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
+    pub fn load(&mut self, name: &str, tensor: StoredTensor) -> Result<()> {
         match self {
             Backend::Cpu(cpu) => cpu.load(name, tensor),
             Backend::Gpu(gpu) => gpu.load(name, tensor),
@@ -100,7 +100,7 @@ impl Backend {
     }
 
     /// A copy of one tensor of the base model.
-    pub async fn read(&self, name: &str) -> Result<HostTensor> {
+    pub async fn read(&self, name: &str) -> Result<StoredTensor> {
         match self {
             Backend::Cpu(cpu) => cpu.read(name),
             Backend::Gpu(gpu) => gpu.read(name).await,

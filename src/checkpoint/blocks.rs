@@ -5,10 +5,11 @@ use super::header::Dtype;
 use half::{bf16, f16};
 
 /// How a tensor's elements are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[allow(non_camel_case_types)] // ggml's names, which people know.
 pub enum BlockType {
     /// The number itself, of 32 bits.
+    #[default]
     F32,
     /// Of 16 bits.
     F16,
@@ -81,6 +82,11 @@ impl BlockType {
     /// The format of ggml's number.
     pub fn from_number(number: u32) -> Option<BlockType> {
         NUMBERS.iter().find(|(found, _)| *found == number).map(|(_, kind)| *kind)
+    }
+
+    /// ggml's number of the format.
+    pub fn number(self) -> u32 {
+        NUMBERS.iter().find(|(_, kind)| *kind == self).map(|(number, _)| *number).expect("every format has a number")
     }
 
     /// The format of a safetensors file's tensors; None for those that no weights have.

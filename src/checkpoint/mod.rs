@@ -4,8 +4,11 @@ mod blocks;
 pub mod fields;
 pub mod gguf;
 pub mod header;
+mod intake;
+mod quantise;
 pub mod safetensors;
 mod start;
+mod stored;
 pub mod stream;
 mod template;
 pub mod tokenizer;
@@ -14,7 +17,8 @@ mod tokenizer_file;
 pub use blocks::BlockType;
 pub use fields::{Fields, HiddenAct};
 pub use header::Header;
-pub use stream::StreamReader;
+pub use stored::{Elements, StoredTensor};
+pub use stream::{Incoming, Kept, StreamReader};
 pub use tokenizer::{Encoding, Source, Tokenizer};
 
 /// A tensor in ordinary memory, row by row, whatever number format its file used.

@@ -2,7 +2,7 @@
 
 use super::gguf::{Gguf, Names};
 use super::header::Header;
-use super::{BlockType, HostTensor};
+use super::{BlockType, StoredTensor};
 use crate::{Error, Result};
 
 /// GGUF lists its tensors behind settings of any length, so it can only be tried: again whenever so many more bytes have come.
@@ -36,11 +36,25 @@ pub(super) struct Listed {
 
 impl Listing {
     /// A tensor under Hugging Face's name, and as Hugging Face's files have it.
-    pub fn translate(&self, name: &str, tensor: HostTensor) -> Result<(String, HostTensor)> {
+    pub fn translate(&self, name: &str, tensor: StoredTensor) -> Result<(String, StoredTensor)> {
         match &self.names {
             Some(names) => names.translate(name, tensor),
             None => Ok((name.into(), tensor)),
         }
+    }
+
+    /// Hugging Face's name of a tensor.
+    pub fn name_of(&self, name: &str) -> String {
+        self.names.as_ref().map_or_else(|| name.into(), |names| names.name_of(name))
+    }
+
+    /// Whether a tensor's rows stay rows, so that it may be kept in blocks.
+    pub fn keeps_rows(&self, name: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.keeps_rows(name))
+    }
+
+    pub fn is_gguf(&self) -> bool {
+        self.names.is_some()
     }
 
     fn of_safetensors(header: Header, first: u64) -> Listing {

@@ -4,9 +4,26 @@ use std::cmp::Ordering;
 
 use sha2::{Digest, Sha256};
 
-use super::HostTensor;
+use super::intake::Intake;
 use super::start::{Listed, Listing, Start};
+use super::{BlockType, StoredTensor};
 use crate::{Error, Result};
+
+/// What is known of a tensor before its elements come.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Hugging Face's name.
+    pub name: &'a str,
+    /// The file's number format.
+    pub kind: BlockType,
+    /// Length of each dimension in the file, outermost first.
+    pub shape: &'a [usize],
+    /// The file is a GGUF.
+    pub gguf: bool,
+}
+
+/// Chooses the format in which a tensor is kept, of which its rows must be whole blocks.
+pub type Kept = Box<dyn Fn(Incoming) -> BlockType>;
 
 /// Takes the bytes of a file in order, in chunks of any size, and gives out each tensor as soon as it is complete.
 pub struct StreamReader {
@@ -19,23 +36,18 @@ pub struct StreamReader {
     listing: Option<Listing>,
     /// Where the next byte of the tensors lies.
     at: u64,
-    current: Current,
-    skipped: Vec<(String, String)>,
-}
-
-/// The tensor whose bytes are due.
-#[derive(Default)]
-struct Current {
+    kept: Kept,
+    /// Which tensor's bytes are due, how many have come, and what was made of them.
     index: usize,
-    received: u64,
-    data: Vec<f32>,
-    /// Start of an element whose end is in the next chunk.
-    partial: Vec<u8>,
+    of_tensor: u64,
+    intake: Option<Intake>,
+    skipped: Vec<(String, String)>,
 }
 
 impl StreamReader {
     /// Awaits a file, called `file` in errors. `content_length` (bytes) and `sha256` are compared with what arrives, where they are known.
-    pub fn new(file: &str, content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Self {
+    /// `kept` chooses the formats of the tensors.
+    pub fn new(file: &str, content_length: Option<u64>, sha256: Option<[u8; 32]>, kept: Kept) -> Self {
         StreamReader {
             file: file.into(),
             content_length,
@@ -45,7 +57,10 @@ impl StreamReader {
             start: Start::default(),
             listing: None,
             at: 0,
-            current: Current::default(),
+            kept,
+            index: 0,
+            of_tensor: 0,
+            intake: None,
             skipped: Vec::new(),
         }
     }
@@ -53,7 +68,7 @@ impl StreamReader {
     /// Takes the next bytes and gives every tensor they complete to `sink`, in file order. Tensors in a number format
     /// other than F32, F16 and BF16 are passed over (see [`StreamReader::skipped`]): models carry integer buffers, such
     /// as `position_ids`, that nothing reads. After an error the reader is of no further use.
-    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut dyn FnMut(&str, HostTensor) -> Result<()>) -> Result<()> {
+    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut dyn FnMut(&str, StoredTensor) -> Result<()>) -> Result<()> {
         self.received += chunk.len() as u64;
         if let Some(expected) = self.content_length.filter(|length| self.received > *length) {
             return Err(Error::FileLength { file: self.file.clone(), expected, actual: self.received });
@@ -124,59 +139,50 @@ impl StreamReader {
         &mut self,
         listing: &Listing,
         mut chunk: &[u8],
-        sink: &mut dyn FnMut(&str, HostTensor) -> Result<()>,
+        sink: &mut dyn FnMut(&str, StoredTensor) -> Result<()>,
     ) -> Result<()> {
-        while let Some(tensor) = listing.tensors.get(self.current.index) {
+        while let Some(tensor) = listing.tensors.get(self.index) {
             let (_between, rest) = split(chunk, tensor.start.saturating_sub(self.at));
             self.at += (chunk.len() - rest.len()) as u64;
-            let (taken, rest) =
-                split(rest, if self.at < tensor.start { 0 } else { tensor.bytes - self.current.received });
+            let (taken, rest) = split(rest, if self.at < tensor.start { 0 } else { tensor.bytes - self.of_tensor });
             self.at += taken.len() as u64;
             chunk = rest;
-            self.current.take(tensor, taken, self.content_length.is_some())?;
-            if self.at < tensor.start || self.current.received < tensor.bytes {
+            if let Some(kind) = tensor.kind {
+                let mut intake = match self.intake.take() {
+                    Some(intake) => intake,
+                    None => self.begin(listing, tensor, kind)?,
+                };
+                intake.take(taken);
+                self.intake = Some(intake);
+            }
+            self.of_tensor += taken.len() as u64;
+            if self.at < tensor.start || self.of_tensor < tensor.bytes {
                 break;
             }
-            let next = Current { index: self.current.index + 1, ..Current::default() };
-            let data = std::mem::replace(&mut self.current, next).data;
-            if tensor.kind.is_none() {
+            self.index += 1;
+            self.of_tensor = 0;
+            let Some(intake) = self.intake.take() else {
                 self.skipped.push((tensor.name.clone(), tensor.format.clone()));
                 continue;
-            }
-            let (name, found) = listing.translate(&tensor.name, HostTensor::new(tensor.shape.clone(), data))?;
+            };
+            let found = StoredTensor { shape: tensor.shape.clone(), elements: intake.finish() };
+            let (name, found) = listing.translate(&tensor.name, found)?;
             sink(&name, found)?;
         }
         Ok(())
     }
-}
 
-impl Current {
-    /// Decodes the next bytes of the tensor. Memory for all of it is asked for at once only where the server's length
-    /// confirms the header's: doubling it bit by bit would leave a wasm heap twice as large as needed.
-    fn take(&mut self, tensor: &Listed, mut bytes: &[u8], length_confirmed: bool) -> Result<()> {
-        let first = self.received == 0;
-        self.received += bytes.len() as u64;
-        let Some(kind) = tensor.kind else { return Ok(()) };
-        let size = kind.block_bytes();
-        if first && length_confirmed {
-            let elements = tensor.bytes / size as u64 * kind.elements() as u64;
-            let too_large = || Error::OutOfMemory { what: format!("tensor '{}'", tensor.name), bytes: 4 * elements };
-            let elements = usize::try_from(elements).map_err(|_| too_large())?;
-            self.data.try_reserve_exact(elements.saturating_sub(self.data.len())).map_err(|_| too_large())?;
+    /// Gets ready for a tensor. Memory for all of it is asked for at once only where the server's length confirms the header's: doubling
+    /// it bit by bit would leave a wasm heap twice as large as needed.
+    fn begin(&self, listing: &Listing, tensor: &Listed, kind: BlockType) -> Result<Intake> {
+        let name = listing.name_of(&tensor.name);
+        let incoming = Incoming { name: &name, kind, shape: &tensor.shape, gguf: listing.is_gguf() };
+        let kept = if listing.keeps_rows(&tensor.name) { (self.kept)(incoming) } else { BlockType::F32 };
+        let mut intake = Intake::new(kind, kept);
+        if self.content_length.is_some() {
+            intake.reserve(&name, tensor.bytes / kind.block_bytes() as u64 * kind.elements() as u64)?;
         }
-        if !self.partial.is_empty() {
-            let (end, rest) = split(bytes, (size - self.partial.len()) as u64);
-            self.partial.extend_from_slice(end);
-            bytes = rest;
-            if self.partial.len() == size {
-                kind.dequantise(&self.partial, &mut self.data);
-                self.partial.clear();
-            }
-        }
-        let whole = bytes.len() / size * size;
-        kind.dequantise(&bytes[..whole], &mut self.data);
-        self.partial.extend_from_slice(&bytes[whole..]);
-        Ok(())
+        Ok(intake)
     }
 }
 

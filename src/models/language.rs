@@ -1,6 +1,6 @@
 //! The head of a language model: from states to the vocabulary, and the loss of the tokens that follow.
 
-use super::layers::Builder;
+use super::layers::{Builder, Matrix};
 use crate::error::Result;
 use crate::graph::{Dtype, Id, Leaf};
 use crate::ops::{Add, Gather, Greedy, Linear, RankLoss, Rows, RowsGrad, SoftCap, SoftCapGrad, TokenLoss, TotalLoss};
@@ -22,8 +22,9 @@ pub struct Language {
 impl Language {
     /// Logits `(n, V)` of states `(n, H)`.
     pub fn logits(&self, b: &mut Builder, states: Id) -> Result<Id> {
-        let weight = self.weight(b, states);
-        let logits = b.graph.one(Linear { flipped: false, bias: false, addend: false }, &[states, weight])?;
+        let matrix = self.matrix(b, states);
+        let linear = Linear { kind: matrix.kind, ..Linear::default() };
+        let logits = b.graph.one(linear, &[states, matrix.id])?;
         match self.cap {
             Some(cap) => b.graph.one(SoftCap(cap), &[logits]),
             None => Ok(logits),
@@ -92,12 +93,12 @@ impl Language {
 
     /// The gradient of some states from that of their logits as they left the cap.
     fn dstates(&self, b: &mut Builder, states: Id, dlogits: Id, logits: Id) -> Result<Id> {
-        let weight = self.weight(b, states);
+        let matrix = self.matrix(b, states);
         let dlogits = match self.cap {
             Some(cap) => b.graph.one(SoftCapGrad(cap), &[dlogits, logits])?,
             None => dlogits,
         };
-        b.graph.one(Linear { flipped: true, bias: false, addend: false }, &[dlogits, weight])
+        b.graph.one(Linear { flipped: true, kind: matrix.kind, ..Linear::default() }, &[dlogits, matrix.id])
     }
 
     /// The loss of each token asked for, in parts that make `(N)`; then in as many parts whether greedy decoding would write it.
@@ -128,9 +129,9 @@ impl Language {
         (0..tokens).step_by(len).map(|start| Rows { start, len: len.min(tokens - start) }).collect()
     }
 
-    fn weight(&self, b: &mut Builder, states: Id) -> Id {
+    fn matrix(&self, b: &mut Builder, states: Id) -> Matrix {
         let hidden = b.graph.shape(states)[1];
-        b.weight(self.weight, vec![self.vocab_size, hidden])
+        b.matrix(self.weight, vec![self.vocab_size, hidden])
     }
 }
 

@@ -1,9 +1,9 @@
 //! The layers model files are written with. `project` is the one place where adapters meet a model.
 
 use super::BatchShape;
-use super::weight::{Form, Weight};
+use super::weight::{Form, Formats, Weight};
 use crate::adapter::{Layout, LayoutVector, Place, Site};
-use crate::checkpoint::HiddenAct;
+use crate::checkpoint::{BlockType, HiddenAct};
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
 use crate::ops::{
@@ -22,14 +22,28 @@ pub struct Builder<'a> {
     /// Every weight the graph reads.
     pub weights: Vec<Weight>,
     prefix: &'a str,
+    formats: &'a Formats,
     layout: &'a Layout,
     adapters: usize,
 }
 
+/// A matrix of the graph, or some rows of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix {
+    /// The whole leaf.
+    pub id: Id,
+    /// Its number format.
+    pub kind: BlockType,
+    /// The rows meant, where not all.
+    pub rows: Option<Rows>,
+}
+
 impl<'a> Builder<'a> {
-    /// `prefix` comes before every module name ("bert." where a task model wraps the encoder); the table has `adapters` rows.
-    pub fn new(shape: BatchShape, layout: &'a Layout, adapters: usize, prefix: &'a str) -> Self {
-        Builder { graph: Graph::default(), shape, sites: Vec::new(), weights: Vec::new(), prefix, layout, adapters }
+    /// `prefix` comes before every module name ("bert." where a task model wraps the encoder); the table has `adapters` rows; matrices are
+    /// in the `formats` in which they are kept.
+    pub fn new(shape: BatchShape, layout: &'a Layout, adapters: usize, prefix: &'a str, formats: &'a Formats) -> Self {
+        let (sites, weights) = (Vec::new(), Vec::new());
+        Builder { graph: Graph::default(), shape, sites, weights, prefix, formats, layout, adapters }
     }
 
     /// A part of the batch, by its name: see [`BatchShape::part`].
@@ -55,19 +69,29 @@ impl<'a> Builder<'a> {
         self.graph.one(op, &inputs)
     }
 
-    /// A frozen tensor of the model's file.
+    /// A frozen tensor of the model's file, as floats.
     pub fn weight(&mut self, name: &str, shape: Shape) -> Id {
-        self.packed(vec![(name.into(), shape)])
+        self.leaves(vec![(name.into(), shape)], false)[0].id
     }
 
-    fn packed(&mut self, parts: Vec<(String, Shape)>) -> Id {
-        let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
-        let weight = Weight { leaf: names.join("+"), parts };
-        let id = self.graph.leaf(Leaf::Weight(weight.leaf.clone()), weight.shape(), Dtype::F32);
+    /// A frozen matrix, in whatever format it is kept.
+    pub fn matrix(&mut self, name: &str, shape: Shape) -> Matrix {
+        self.leaves(vec![(name.into(), shape)], true)[0]
+    }
+
+    /// A leaf for tensors of the file that are packed, or one for each where their formats differ.
+    fn leaves(&mut self, parts: Vec<(String, Shape)>, matrix: bool) -> Vec<Matrix> {
+        let weight = Weight { parts, matrix };
+        let leaf = |leaf: super::weight::WeightLeaf| {
+            let dtype = if leaf.kind == BlockType::F32 { Dtype::F32 } else { Dtype::Blocks(leaf.kind) };
+            let id = self.graph.leaf(Leaf::Weight(leaf.name.clone()), leaf.shape(), dtype);
+            Matrix { id, kind: leaf.kind, rows: None }
+        };
+        let found = weight.leaves(self.formats).into_iter().map(leaf).collect();
         if !self.weights.contains(&weight) {
             self.weights.push(weight);
         }
-        id
+        found
     }
 
     /// The sum of one row of each table, chosen by its part of the batch: `(B S, columns)`. A table is a module's name and rows.
@@ -78,11 +102,20 @@ impl<'a> Builder<'a> {
     /// The same, times a scale.
     pub fn scaled_embed(&mut self, tables: &[(&'static str, &str, usize)], columns: usize, scale: f32) -> Result<Id> {
         let mut inputs = Vec::with_capacity(2 * tables.len());
-        for (ids, module, rows) in tables {
+        let mut kind = BlockType::F32;
+        for (at, (ids, module, rows)) in tables.iter().enumerate() {
             inputs.push(self.batch(ids));
-            inputs.push(self.weight(&format!("{module}.weight"), vec![*rows, columns]));
+            let (name, shape) = (format!("{module}.weight"), vec![*rows, columns]);
+            // The first table, of the words, is by far the largest.
+            inputs.push(if at == 0 {
+                let words = self.matrix(&name, shape);
+                kind = words.kind;
+                words.id
+            } else {
+                self.weight(&name, shape)
+            });
         }
-        self.graph.one(Embed(scale), &inputs)
+        self.graph.one(Embed { scale, kind }, &inputs)
     }
 
     /// `x wᵀ + b` of the module's `weight (out, in)` and `bias (out)`, with the adapter's scales.
@@ -109,32 +142,39 @@ impl<'a> Builder<'a> {
             let module = format!("{}{module}", self.prefix);
             self.sites.push(Site { module, in_features, out_features: *out_features, conv1d, bias, head_size });
         }
-        let linear = Linear { flipped: conv1d, bias, addend: false };
         let parts = |kind: &str, shape: &dyn Fn(usize) -> Shape| {
             modules.iter().map(|(module, out)| (format!("{module}.{kind}"), shape(*out))).collect::<Vec<_>>()
         };
         let shape = |out: usize| if conv1d { vec![in_features, out] } else { vec![out, in_features] };
-        let mut tensors = vec![self.packed(parts("weight", &shape))];
-        if linear.bias {
-            tensors.push(self.packed(parts("bias", &|out| vec![out])));
-        }
-        if modules.iter().all(|(module, _)| self.vector(module, Place::Input).is_none()) {
-            let y = self.graph.one(linear, &[&[x], tensors.as_slice()].concat())?;
+        let matrices = self.leaves(parts("weight", &shape), true);
+        let biases = if bias { self.leaves(parts("bias", &|out| vec![out]), false) } else { Vec::new() };
+        let linear =
+            |matrix: &Matrix| Linear { flipped: conv1d, bias, kind: matrix.kind, rows: matrix.rows, addend: false };
+        let unscaled = modules.iter().all(|(module, _)| self.vector(module, Place::Input).is_none());
+        if let [matrix] = matrices.as_slice()
+            && unscaled
+        {
+            let inputs: Vec<Id> = [x, matrix.id].into_iter().chain(biases.first().map(|bias| bias.id)).collect();
+            let y = self.graph.one(linear(matrix), &inputs)?;
             return self.scale_outputs(y, modules);
         }
         let mut whole = None;
         let mut start = 0;
-        for part @ (module, out_features) in modules {
+        for (at, part @ (module, out_features)) in modules.iter().enumerate() {
             let input = match self.vector(module, Place::Input).map(|vector| scale_of(vector, 0)) {
                 Some(scale) => self.scale(x, scale)?,
                 None => x,
             };
-            let mut inputs = vec![input];
-            for tensor in &tensors {
-                let rows = Rows { start, len: *out_features };
-                inputs.push(if modules.len() == 1 { *tensor } else { self.graph.one(rows, &[*tensor])? });
+            let rows = Rows { start, len: *out_features };
+            let matrix = match matrices.as_slice() {
+                [packed] if modules.len() > 1 => Matrix { rows: Some(rows), ..*packed },
+                apart => apart[at],
+            };
+            let mut inputs = vec![input, matrix.id];
+            for bias in &biases {
+                inputs.push(if modules.len() == 1 { bias.id } else { self.graph.one(rows, &[bias.id])? });
             }
-            let y = self.graph.one(linear, &inputs)?;
+            let y = self.graph.one(linear(&matrix), &inputs)?;
             start += out_features;
             let y = self.scale_outputs(y, &[*part])?;
             whole = Some(match whole {

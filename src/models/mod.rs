@@ -25,7 +25,7 @@ pub use language::Language;
 pub use layers::Builder;
 pub use padding::Padding;
 pub use shape::BatchShape;
-pub use weight::Weight;
+pub use weight::{Formats, Weight, WeightLeaf};
 
 use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};
 use crate::checkpoint::Fields;
@@ -86,6 +86,8 @@ pub struct Model {
     pub family: Rc<dyn Family>,
     /// PEFT's task, which decides the head.
     pub task: TaskType,
+    /// The formats in which its matrices are kept, where they are not floats: known once they are loaded.
+    pub formats: Formats,
 }
 
 impl Model {
@@ -99,7 +101,7 @@ impl Model {
         };
         let family = read(&fields)?;
         if family.tasks().contains(&task) {
-            return Ok(Model { family, model_type, task });
+            return Ok(Model { family, model_type, task, formats: Formats::new() });
         }
         let reason = format!("asks for {task:?}, which a model of the type '{model_type}' is not made for");
         Err(Error::BadOption { option: "task".into(), reason })
@@ -162,7 +164,7 @@ impl Model {
         adapters: usize,
         output: Output,
     ) -> Result<(Graph, Vec<Id>)> {
-        let mut b = Builder::new(shape, layout, adapters, self.prefix());
+        let mut b = Builder::new(shape, layout, adapters, self.prefix(), &self.formats);
         let states = self.family.states(&mut b)?;
         let end = match output {
             Output::Embedding => self.embedding(&mut b, states)?,
@@ -220,7 +222,7 @@ impl Model {
     /// Sites and weights, those of a pooler that nothing here runs among them if `whole`.
     fn skeleton(&self, whole: bool) -> Result<(Vec<Site>, Vec<Weight>)> {
         let layout = Layout::new(&[], &[], &[]);
-        let mut b = Builder::new(BatchShape::new(1, 1), &layout, 1, self.prefix());
+        let mut b = Builder::new(BatchShape::new(1, 1), &layout, 1, self.prefix(), &self.formats);
         let states = self.family.states(&mut b)?;
         match self.task {
             TaskType::SeqCls => drop(self.family.pooled(&mut b, states)?),

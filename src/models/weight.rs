@@ -1,23 +1,63 @@
-//! Frozen tensors and the forms in which files store linear layers.
+//! Frozen tensors, the forms in which files store linear layers, and the number formats in which they are kept.
 
+use crate::checkpoint::BlockType;
 use crate::graph::Shape;
+use std::collections::BTreeMap;
+
+/// Formats of the matrices that are not kept as floats, by their bare names.
+pub type Formats = BTreeMap<String, BlockType>;
 
 /// A frozen tensor that a graph reads: one of the model's file, or several packed along the first dimension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weight {
-    /// Name of its leaf: the parts' names, joined by `+`.
-    pub leaf: String,
     /// Name in the file, without what a task model puts before it, and shape of each part.
     pub parts: Vec<(String, Shape)>,
+    /// It may be kept in blocks: every op that reads it can.
+    pub matrix: bool,
+}
+
+/// A leaf that holds a weight or one of its parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightLeaf<'a> {
+    /// The parts' names, joined by `+`.
+    pub name: String,
+    /// In one format.
+    pub kind: BlockType,
+    /// Names and shapes.
+    pub parts: &'a [(String, Shape)],
 }
 
 impl Weight {
     /// Shape of the whole.
     pub fn shape(&self) -> Shape {
-        let mut shape = self.parts[0].1.clone();
-        shape[0] = self.parts.iter().map(|(_, part)| part[0]).sum();
-        shape
+        packed_shape(&self.parts)
     }
+
+    /// The leaves that hold it: one, or one for each part where their formats differ.
+    pub fn leaves(&self, formats: &Formats) -> Vec<WeightLeaf<'_>> {
+        let kind = |(name, _): &(String, Shape)| formats.get(name).copied().unwrap_or(BlockType::F32);
+        let first = kind(&self.parts[0]);
+        let size = if self.parts.iter().all(|part| kind(part) == first) { self.parts.len() } else { 1 };
+        let leaf = |parts| WeightLeaf { name: joined(parts), kind: kind(&parts[0]), parts };
+        self.parts.chunks(size).map(leaf).collect()
+    }
+}
+
+impl WeightLeaf<'_> {
+    /// Shape of all parts together.
+    pub fn shape(&self) -> Shape {
+        packed_shape(self.parts)
+    }
+}
+
+fn packed_shape(parts: &[(String, Shape)]) -> Shape {
+    let mut shape = parts[0].1.clone();
+    shape[0] = parts.iter().map(|(_, part)| part[0]).sum();
+    shape
+}
+
+fn joined(parts: &[(String, Shape)]) -> String {
+    parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("+")
 }
 
 /// How a family stores its linear layers.

@@ -1,7 +1,7 @@
 // One row of each of one to three tables, summed and scaled. One workgroup computes 64 elements.
 
 @group(0) @binding(0) var<storage, read> ids: array<u32>; // (batch, length)
-@group(0) @binding(1) var<storage, read> table: array<f32>; // (rows, hidden)
+@group(0) @binding(1) var<storage, read> blocks: array<u32>; // (rows, hidden)
 @group(0) @binding(2) var<storage, read> second_ids: array<u32>; // (batch, length), read only with two tables
 @group(0) @binding(3) var<storage, read> second: array<f32>; // (second rows, hidden), likewise
 @group(0) @binding(4) var<storage, read> third_ids: array<u32>; // (batch, length), read only with three tables
@@ -9,9 +9,17 @@
 @group(0) @binding(6) var<storage, read_write> y: array<f32>; // (tokens, hidden)
 
 override tokens: u32 = 8u; // batch * length
-override hidden: u32 = 16u;
+override hidden: u32 = 32u;
 override tables: u32 = 3u;
 override scale: f32 = 1.0;
+
+// Element i of a row of the first table.
+fn word(row: u32, i: u32) -> f32 {
+    if (kind == F32) {
+        return bitcast<f32>(blocks[row * hidden + i]);
+    }
+    return quad(row, i / 4u, affine(row, i / 4u))[i % 4u];
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -25,7 +33,7 @@ fn main(
     }
     let token = at / hidden;
     let i = at % hidden;
-    var sum = table[ids[token] * hidden + i];
+    var sum = word(ids[token], i);
     if (tables > 1u) {
         sum += second[second_ids[token] * hidden + i];
     }

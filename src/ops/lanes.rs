@@ -1,4 +1,4 @@
-//! Four floats that are multiplied and added together: one SIMD register.
+//! Four floats that are multiplied and added together, sixteen bytes or eight short integers: one SIMD register.
 //!
 //! In wasm this is `simd128`. Elsewhere it is an array, so that what is built on it is tested natively.
 
@@ -10,7 +10,11 @@ pub use portable::*;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
-    use std::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, v128};
+    use std::arch::wasm32::{
+        f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8, i16x8_shl, i16x8_shr,
+        i16x8_splat, i16x8_sub, i32x4, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shr, u16x8_shr, u16x8_splat, u32x4,
+        u32x4_splat, v128, v128_and,
+    };
 
     /// Four floats.
     pub type Lanes = v128;
@@ -43,6 +47,73 @@ mod wasm {
     #[inline(always)]
     pub fn multiply_add(a: Lanes, b: Lanes, sum: Lanes) -> Lanes {
         f32x4_add(sum, f32x4_mul(a, b))
+    }
+
+    /// Sixteen signed bytes.
+    pub type Bytes = v128;
+    /// Eight signed 16-bit integers.
+    pub type Shorts = v128;
+    /// Four signed 32-bit integers.
+    pub type Ints = v128;
+
+    /// From an array.
+    #[inline(always)]
+    pub fn bytes(x: &[u8; 16]) -> Bytes {
+        let word = |at: usize| i32::from_le_bytes([x[at], x[at + 1], x[at + 2], x[at + 3]]);
+        i32x4(word(0), word(4), word(8), word(12))
+    }
+
+    /// The four nibbles of each of eight shorts, the lowest first, as numbers from 0 to 15.
+    #[inline(always)]
+    pub fn nibbles(x: Bytes) -> [Shorts; 4] {
+        let low = |x| v128_and(x, u16x8_splat(15));
+        [low(x), low(u16x8_shr(x, 4)), low(u16x8_shr(x, 8)), u16x8_shr(x, 12)]
+    }
+
+    /// `x - y` for each.
+    #[inline(always)]
+    pub fn less(x: Shorts, y: i16) -> Shorts {
+        i16x8_sub(x, i16x8_splat(y))
+    }
+
+    /// The first, third, ... of sixteen signed bytes.
+    #[inline(always)]
+    pub fn evens(x: Bytes) -> Shorts {
+        i16x8_shr(i16x8_shl(x, 8), 8)
+    }
+
+    /// The second, fourth, ... of sixteen signed bytes.
+    #[inline(always)]
+    pub fn odds(x: Bytes) -> Shorts {
+        i16x8_shr(x, 8)
+    }
+
+    /// From an array.
+    #[inline(always)]
+    pub fn shorts([a, b, c, d, e, f, g, h]: [i16; 8]) -> Shorts {
+        i16x8(a, b, c, d, e, f, g, h)
+    }
+
+    /// Four sums of the products of two neighbours each, and of those of four registers.
+    #[inline(always)]
+    pub fn dot(a: [Shorts; 4], b: [Shorts; 4]) -> Ints {
+        let product = |at: usize| i32x4_dot_i16x8(a[at], b[at]);
+        i32x4_add(i32x4_add(product(0), product(1)), i32x4_add(product(2), product(3)))
+    }
+
+    /// The nearest floats.
+    #[inline(always)]
+    pub fn floats(x: Ints) -> Lanes {
+        f32x4_convert_i32x4(x)
+    }
+
+    /// The finite 16-bit floats in the low and in the high halves of four words, as 32-bit floats.
+    #[inline(always)]
+    pub fn halves([a, b, c, d]: [u32; 4]) -> [Lanes; 2] {
+        let words = u32x4(a, b, c, d);
+        let (bits, unit) = (u32x4_splat(0x8fff_e000), f32x4_splat(f32::from_bits(0x7780_0000)));
+        let wide = |x| f32x4_mul(v128_and(i32x4_shr(x, 3), bits), unit);
+        [wide(i32x4_shl(words, 16)), wide(words)]
     }
 }
 
@@ -79,5 +150,76 @@ mod portable {
     #[inline(always)]
     pub fn multiply_add(a: Lanes, b: Lanes, sum: Lanes) -> Lanes {
         std::array::from_fn(|at| a[at] * b[at] + sum[at])
+    }
+
+    /// Sixteen signed bytes.
+    pub type Bytes = [i8; 16];
+    /// Eight signed 16-bit integers.
+    pub type Shorts = [i16; 8];
+    /// Four signed 32-bit integers.
+    pub type Ints = [i32; 4];
+
+    /// From an array.
+    #[inline(always)]
+    pub fn bytes(x: &[u8; 16]) -> Bytes {
+        x.map(u8::cast_signed)
+    }
+
+    /// The four nibbles of each of eight shorts, the lowest first, as numbers from 0 to 15.
+    #[inline(always)]
+    pub fn nibbles(x: Bytes) -> [Shorts; 4] {
+        let byte = |at: usize| i16::from(x[at].cast_unsigned());
+        std::array::from_fn(|n| std::array::from_fn(|lane| byte(2 * lane + n / 2) >> (4 * (n % 2)) & 15))
+    }
+
+    /// `x - y` for each.
+    #[inline(always)]
+    pub fn less(x: Shorts, y: i16) -> Shorts {
+        x.map(|x| x - y)
+    }
+
+    /// The first, third, ... of sixteen signed bytes.
+    #[inline(always)]
+    pub fn evens(x: Bytes) -> Shorts {
+        std::array::from_fn(|at| x[2 * at].into())
+    }
+
+    /// The second, fourth, ... of sixteen signed bytes.
+    #[inline(always)]
+    pub fn odds(x: Bytes) -> Shorts {
+        std::array::from_fn(|at| x[2 * at + 1].into())
+    }
+
+    /// From an array.
+    #[inline(always)]
+    pub fn shorts(x: [i16; 8]) -> Shorts {
+        x
+    }
+
+    /// Four sums of the products of two neighbours each, and of those of four registers.
+    #[inline(always)]
+    pub fn dot(a: [Shorts; 4], b: [Shorts; 4]) -> Ints {
+        let mut sums = [0; 4];
+        for (a, b) in a.iter().zip(&b) {
+            for (at, sum) in sums.iter_mut().enumerate() {
+                *sum +=
+                    i32::from(a[2 * at]) * i32::from(b[2 * at]) + i32::from(a[2 * at + 1]) * i32::from(b[2 * at + 1]);
+            }
+        }
+        sums
+    }
+
+    /// The nearest floats.
+    #[inline(always)]
+    pub fn floats(x: Ints) -> Lanes {
+        x.map(|x| x as f32)
+    }
+
+    /// The finite 16-bit floats in the low and in the high halves of four words, as 32-bit floats.
+    #[inline(always)]
+    pub fn halves(words: [u32; 4]) -> [Lanes; 2] {
+        let wide =
+            |x: u32| f32::from_bits((x.cast_signed() >> 3).cast_unsigned() & 0x8fff_e000) * f32::from_bits(0x7780_0000);
+        [words.map(|x| wide(x << 16)), words.map(wide)]
     }
 }

@@ -13,6 +13,7 @@ override added: bool = false;
 override rows: u32 = 32u;
 override inner: u32 = 16u;
 override columns: u32 = 32u;
+override first: u32 = 0u; // the row of w that is read first
 
 fn x_at(row: u32, k: u32) -> f32 {
     if (row < rows && k < inner) {
@@ -23,7 +24,7 @@ fn x_at(row: u32, k: u32) -> f32 {
 
 fn w_at(column: u32, k: u32) -> f32 {
     if (column < columns && k < inner) {
-        return w[select(column * inner + k, k * columns + column, flipped)];
+        return w[select((first + column) * inner + k, (first + k) * columns + column, flipped)];
     }
     return 0.0;
 }

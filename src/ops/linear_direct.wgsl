@@ -13,6 +13,7 @@ override added: bool = false;
 override rows: u32 = 4u;
 override inner: u32 = 4u; // in vec4
 override columns: u32 = 1u; // in vec4
+override first: u32 = 0u; // the row of w that is read first
 override tall: u32 = 1u; // blocks of four rows, at most 4
 override wide: u32 = 1u; // blocks of four columns, at most 4
 override group_x: u32 = 8u;
@@ -33,10 +34,10 @@ fn x_block(start: u32, k: u32) -> mat4x4<f32> {
 fn w_block(column: u32, k: u32) -> mat4x4<f32> {
     let c = min(column, columns - 1u);
     if (flipped) {
-        let at = 4u * k * columns + c;
+        let at = (first + 4u * k) * columns + c;
         return mat4x4(w[at], w[at + columns], w[at + 2u * columns], w[at + 3u * columns]);
     }
-    let at = 4u * c * inner + k;
+    let at = (first + 4u * c) * inner + k;
     return transpose(mat4x4(w[at], w[at + inner], w[at + 2u * inner], w[at + 3u * inner]));
 }
 

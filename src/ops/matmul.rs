@@ -6,6 +6,7 @@
 //! `x w` and `x wᵀ` alike. The tile is small because x86-64 has 16 SIMD registers and the compilers between here and there neither
 //! reorder nor spill well: 6 x 8 and 3 x 12 were slower or came and went with the browser's version.
 
+use super::blocks::Matrix;
 use super::lanes::{Lanes, add, load, multiply_add, splat, store};
 
 /// Rows of a tile.
@@ -29,18 +30,20 @@ pub enum Inner {
 /// Part of one line of a packed strip: what every row is multiplied with at one position of the inner dimension.
 type Line = [Lanes; COLUMNS / 4];
 
-/// The matrix, as it is stored.
-struct Matrix<'a> {
-    data: &'a [f32],
+/// The matrix, as it is stored, and what of it is floats for a moment where it is in blocks.
+struct Strips<'a> {
+    matrix: Matrix<'a>,
     sizes: (usize, usize),
     inner: Inner,
+    floats: Vec<f32>,
 }
 
-/// Adds `x w` or `x wᵀ` to `y`: `x (rows, inner)`, `y (rows, outer)`, all row-major; `sizes` is `(inner, outer)`.
+/// Adds `x w` or `x wᵀ` to `y`: `x (rows, inner)`, `y (rows, outer)`, all row-major; `sizes` is `(inner, outer)`. A matrix in blocks is
+/// dequantised while it is packed, a few rows at a time.
 ///
 /// # Panics
 /// If a slice does not fit the sizes.
-pub fn add_matmul(x: &[f32], w: &[f32], sizes: (usize, usize), inner: Inner, y: &mut [f32]) {
+pub fn add_matmul(x: &[f32], w: Matrix, sizes: (usize, usize), inner: Inner, y: &mut [f32]) {
     let (depth, width) = sizes;
     assert!(
         depth > 0 && width > 0 && x.len().is_multiple_of(depth),
@@ -48,17 +51,22 @@ pub fn add_matmul(x: &[f32], w: &[f32], sizes: (usize, usize), inner: Inner, y: 
         x.len()
     );
     let rows = x.len() / depth;
-    assert_eq!((w.len(), y.len()), (depth * width, rows * width), "matrix and result of {rows} rows and {sizes:?}");
-    let matrix = Matrix { data: w, sizes, inner };
+    assert_eq!(
+        (w.elements(), y.len()),
+        (depth * width, rows * width),
+        "matrix and result of {rows} rows and {sizes:?}"
+    );
+    let mut strips = Strips { matrix: w, sizes, inner, floats: Vec::new() };
     let mut strip = vec![[splat(0.0); COLUMNS / 4]; depth.min(DEPTH)];
     let mut block = Vec::new();
     for first in (0..depth).step_by(DEPTH) {
         let part = first..depth.min(first + DEPTH);
+        strips.begin(part.clone());
         for (x, y) in x.chunks(BLOCK * depth).zip(y.chunks_mut(BLOCK * width)) {
             pack_rows(x, depth, part.clone(), &mut block);
             for column in (0..width).step_by(COLUMNS) {
                 let strip = &mut strip[..part.len()];
-                matrix.pack(part.start, column, strip);
+                strips.pack(part.start, column, strip);
                 for (tile, y) in block.chunks_exact(part.len()).zip(y.chunks_mut(ROWS * width)) {
                     add_tile(&product(tile, strip), column, width, y);
                 }
@@ -78,22 +86,47 @@ fn pack_rows(x: &[f32], depth: usize, part: std::ops::Range<usize>, block: &mut 
     }
 }
 
-impl Matrix<'_> {
+impl Strips<'_> {
+    /// Gets ready to pack strips of this part of the inner dimension.
+    fn begin(&mut self, part: std::ops::Range<usize>) {
+        if let (Inner::First, Matrix::Blocks { .. }) = (self.inner, self.matrix) {
+            self.floats.clear();
+            self.matrix.rows(part.start, part.len(), self.sizes.1).dequantise(&mut self.floats);
+        }
+    }
+
     /// Packs the strip of columns from `column` on, at `first ..` of the inner dimension. Missing columns are zero.
-    fn pack(&self, first: usize, column: usize, strip: &mut [Line]) {
+    fn pack(&mut self, first: usize, column: usize, strip: &mut [Line]) {
         let (depth, width) = self.sizes;
         let columns = COLUMNS.min(width - column);
         match self.inner {
             Inner::First => {
-                for (line, row) in strip.iter_mut().zip(self.data[first * width..].chunks_exact(width)) {
+                let rows = match self.matrix {
+                    Matrix::Floats(data) => &data[first * width..],
+                    Matrix::Blocks { .. } => &self.floats,
+                };
+                for (line, row) in strip.iter_mut().zip(rows.chunks_exact(width)) {
                     *line = line_of(&row[column..column + columns]);
                 }
             }
             Inner::Second => {
+                let part = match self.matrix {
+                    Matrix::Floats(data) => Part { rows: data, row: depth, at: column * depth + first },
+                    Matrix::Blocks { kind, .. } => {
+                        // Whole blocks, which may begin before the part and end after it.
+                        let size = kind.elements();
+                        let start = first / size * size;
+                        let end = (first + strip.len()).next_multiple_of(size);
+                        self.floats.clear();
+                        for row in column..column + columns {
+                            self.matrix.span(row, depth, start..end).dequantise(&mut self.floats);
+                        }
+                        Part { rows: &self.floats, row: end - start, at: first - start }
+                    }
+                };
                 // A missing column repeats the last one; its sums are never stored.
-                let rows: [&[f32]; COLUMNS] = std::array::from_fn(|at| {
-                    &self.data[(column + at.min(columns - 1)) * depth + first..][..strip.len()]
-                });
+                let rows: [&[f32]; COLUMNS] =
+                    std::array::from_fn(|at| &part.rows[part.at + at.min(columns - 1) * part.row..][..strip.len()]);
                 for (at, line) in strip.iter_mut().enumerate() {
                     *line = [
                         load([rows[0][at], rows[1][at], rows[2][at], rows[3][at]]),
@@ -103,6 +136,13 @@ impl Matrix<'_> {
             }
         }
     }
+}
+
+/// Where rows of floats lie, and the first element that is wanted.
+struct Part<'a> {
+    rows: &'a [f32],
+    row: usize,
+    at: usize,
 }
 
 fn line_of(row: &[f32]) -> Line {
@@ -145,6 +185,7 @@ fn add_tile(sums: &[Line; ROWS], column: usize, width: usize, y: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::BlockType;
 
     /// Small whole numbers, so that every order of summation gives the same floats.
     fn numbers(count: usize, step: usize) -> Vec<f32> {
@@ -161,12 +202,38 @@ mod tests {
     }
 
     #[test]
+    fn blocks_are_the_floats_they_stand_for() {
+        for (number, depth, width) in [(8, 416, 32_usize), (3, 416, 9), (14, 768, 10), (12, 512, 256)] {
+            let kind = BlockType::from_number(number).unwrap();
+            for inner in [Inner::First, Inner::Second] {
+                if inner == Inner::First && !width.is_multiple_of(kind.elements()) {
+                    continue;
+                }
+                let bytes = depth * width / kind.elements() * kind.block_bytes();
+                // Scales of 16 bits between 0 and 2: their upper byte is below 64.
+                let bytes: Vec<u8> = (0..bytes).map(|at| (at * 37 % 61) as u8).collect();
+                let matrix = Matrix::Blocks { kind, bytes: &bytes };
+                let mut floats = Vec::new();
+                matrix.dequantise(&mut floats);
+                let x = numbers(3 * depth, 5);
+                let mut both = [matrix, Matrix::Floats(&floats)].map(|w| {
+                    let mut y = vec![0.0; 3 * width];
+                    add_matmul(&x, w, (depth, width), inner, &mut y);
+                    y
+                });
+                assert!(both[0].iter().all(|y| y.is_finite()), "{kind:?}");
+                assert_eq!(std::mem::take(&mut both[0]), both[1], "{kind:?}, {inner:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_remainder_of_every_block() {
         for (rows, depth, width) in [(1, 1, 1), (3, 5, 7), (4, 384, 8), (5, 385, 9), (130, 6, 12), (131, 400, 17)] {
             for inner in [Inner::First, Inner::Second] {
                 let (x, w) = (numbers(rows * depth, 5), numbers(depth * width, 3));
                 let mut y = vec![1.0; rows * width];
-                add_matmul(&x, &w, (depth, width), inner, &mut y);
+                add_matmul(&x, Matrix::Floats(&w), (depth, width), inner, &mut y);
                 assert_eq!(y, expected(&x, &w, (depth, width), inner), "{rows} x {depth} x {width}, {inner:?}");
             }
         }

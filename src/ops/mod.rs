@@ -5,6 +5,9 @@ mod add;
 mod attention;
 mod attention_grad;
 mod attention_twin;
+#[cfg(any(target_arch = "wasm32", test))]
+mod block_dot;
+mod blocks;
 mod concat;
 mod cross_entropy;
 mod embed;
@@ -17,8 +20,11 @@ mod host;
 mod lanes;
 mod layer_norm;
 mod linear;
+mod linear_kernels;
 #[cfg(any(target_arch = "wasm32", test))]
 mod matmul;
+#[cfg(any(target_arch = "wasm32", test))]
+mod matvec;
 mod normalize;
 mod pair_loss;
 mod pick;
@@ -39,6 +45,7 @@ pub use activation::{Activation, ActivationGrad, ActivationKind};
 pub use add::Add;
 pub use attention::Attention;
 pub use attention_grad::{AttentionGrad, Role};
+pub use blocks::{from_words, to_words};
 pub use concat::{Columns, Concat};
 pub use cross_entropy::CrossEntropy;
 pub use embed::Embed;

@@ -1,21 +1,21 @@
 //! The weights: streamed in, packed as the graph wants them, put on the device.
 
 use super::Session;
+use super::dtype::kept;
 use crate::adapter::{Head, HeadLayer};
-use crate::checkpoint::{HostTensor, StreamReader};
+use crate::checkpoint::{BlockType, HostTensor, Kept, StoredTensor, StreamReader};
 use crate::error::{Error, Result};
-use crate::graph::Shape;
 use crate::models::Weight;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A tensor the graph reads, being put together from tensors of the file.
 #[derive(Debug)]
 struct Packed {
-    shape: Shape,
-    /// Names in the file (bare), shapes and, when they have come, their elements.
-    parts: Vec<(String, Shape, Option<Vec<f32>>)>,
+    weight: Weight,
+    /// The parts that have come.
+    found: Vec<Option<StoredTensor>>,
 }
 
 /// The weights on their way in.
@@ -25,7 +25,8 @@ pub(super) struct Loader {
     skipped: Vec<(String, String)>,
     /// Every tensor so far and its file, where there may be several.
     seen: BTreeMap<String, String>,
-    wanted: BTreeMap<String, Packed>,
+    /// Those that are not whole yet.
+    wanted: Vec<Packed>,
     /// Tensors of the task's own head.
     head: BTreeMap<String, HostTensor>,
 }
@@ -36,12 +37,9 @@ impl Session {
         if self.backend.is_none() {
             return Err(Error::NotReady { what: "no device is open yet: open one first".into() });
         }
-        let packed = |weight: Weight| {
-            let shape = weight.shape();
-            let parts = weight.parts.into_iter().map(|(name, shape)| (name, shape, None)).collect();
-            (weight.leaf, Packed { shape, parts })
-        };
+        let packed = |weight: Weight| Packed { found: vec![None; weight.parts.len()], weight };
         let wanted = self.model.weights()?.into_iter().map(packed).collect();
+        self.model.formats.clear();
         // Programs hold on to the tensors they were made with.
         self.programs.clear();
         if let Some(run) = &mut self.run {
@@ -56,10 +54,19 @@ impl Session {
     /// Awaits the bytes of `model.safetensors` or of the next shard. Length and hash are checked where given, those of the file before
     /// it now.
     pub fn begin_file(&mut self, file: &str, content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Result<()> {
+        let kept = self.kept()?;
         let loader = self.loader.as_mut().ok_or_else(not_begun)?;
         loader.finish_file()?;
-        loader.reader = Some(StreamReader::new(file, content_length, sha256));
+        loader.reader = Some(StreamReader::new(file, content_length, sha256, kept));
         Ok(())
+    }
+
+    /// Chooses the formats in which tensors are kept.
+    fn kept(&self) -> Result<Kept> {
+        let (model, dtype) = (self.model.clone(), self.options.dtype);
+        let weights = model.weights()?.into_iter().filter(|weight| weight.matrix);
+        let matrices: BTreeSet<String> = weights.flat_map(|weight| weight.parts).map(|(name, _)| name).collect();
+        Ok(Box::new(move |incoming| kept(dtype, &incoming, matrices.contains(model.bare(incoming.name)))))
     }
 
     /// Takes the next bytes of the file.
@@ -86,9 +93,9 @@ impl Session {
         let mut loader = self.loader.take().ok_or_else(not_begun)?;
         loader.finish_file()?;
         let skipped = std::mem::take(&mut loader.skipped);
-        if let Some(packed) = loader.wanted.values().next() {
-            let missing = packed.parts.iter().find(|(.., data)| data.is_none());
-            let name = missing.map_or_else(String::new, |(name, ..)| name.clone());
+        if let Some(Packed { weight, found }) = loader.wanted.first() {
+            let missing = weight.parts.iter().zip(found).find(|(_, found)| found.is_none());
+            let name = missing.map_or_else(String::new, |((name, _), _)| name.clone());
             return Err(match skipped.into_iter().find(|(skipped, _)| self.model.bare(skipped) == name) {
                 Some((name, dtype)) => Error::TensorDtype { name, dtype },
                 None => Error::TensorMissing { name },
@@ -102,36 +109,44 @@ impl Session {
     }
 
     /// Puts one tensor of the file where it belongs.
-    fn take_tensor(&mut self, loader: &mut Loader, name: &str, tensor: HostTensor) -> Result<()> {
-        let bare = self.model.bare(name);
-        let holds = |packed: &Packed| packed.parts.iter().any(|(part, ..)| part == bare);
-        let Some(key) = loader.wanted.iter().find(|(_, packed)| holds(packed)).map(|(key, _)| key.clone()) else {
+    fn take_tensor(&mut self, loader: &mut Loader, name: &str, tensor: StoredTensor) -> Result<()> {
+        let bare = self.model.bare(name).to_string();
+        let place = |packed: &Packed| packed.weight.parts.iter().position(|(part, _)| *part == bare);
+        let found = loader.wanted.iter().enumerate().find_map(|(at, packed)| Some((at, place(packed)?)));
+        let Some((at, part)) = found else {
             let heads = self.base.head_modules();
             if bare.rsplit_once('.').is_some_and(|(module, _)| heads.contains(&module)) {
-                loader.head.insert(bare.into(), tensor);
+                loader.head.insert(bare, tensor.dequantised());
             } else {
-                self.extra.insert(bare.into(), tensor);
+                self.extra.insert(bare, tensor.dequantised());
             }
             return Ok(());
         };
-        let packed = loader.wanted.get_mut(&key).expect("the key was just found");
-        let (_, expected, data) =
-            packed.parts.iter_mut().find(|(part, ..)| part == bare).expect("the key holds this part");
+        let packed = &mut loader.wanted[at];
+        let (_, expected) = &packed.weight.parts[part];
         if tensor.shape != *expected {
             return Err(Error::TensorShape { name: name.into(), expected: expected.clone(), found: tensor.shape });
         }
-        *data = Some(tensor.data);
-        if packed.parts.iter().all(|(.., data)| data.is_some()) {
-            let Packed { shape, parts } = loader.wanted.remove(&key).expect("the key was just found");
-            let mut parts = parts.into_iter().filter_map(|(.., data)| data);
-            let mut data = parts.next().expect("a packed tensor has a part");
-            // Exactly: what a vector reserves beyond would be held as long as the weights are.
-            data.reserve_exact(shape.iter().product::<usize>() - data.len());
-            parts.for_each(|part| data.extend(part));
-            self.backend
-                .as_mut()
-                .expect("a loader is made only with a device")
-                .load(&key, HostTensor { shape, data })?;
+        packed.found[part] = Some(tensor);
+        if packed.found.iter().all(Option::is_some) {
+            self.put(loader.wanted.remove(at))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a whole weight on the device.
+    fn put(&mut self, Packed { weight, found }: Packed) -> Result<()> {
+        let found: Vec<StoredTensor> = found.into_iter().flatten().collect();
+        let kinds = weight.parts.iter().zip(&found).map(|((name, _), tensor)| (name.clone(), tensor.kind()));
+        self.model.formats.extend(kinds.filter(|(_, kind)| *kind != BlockType::F32));
+        let mut found = found.into_iter();
+        let backend = self.backend.as_mut().expect("a loader is made only with a device");
+        for leaf in weight.leaves(&self.model.formats) {
+            let mut whole = found.next().expect("every part has come").elements;
+            let rest = leaf.parts[1..].iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+            whole.reserve(rest);
+            found.by_ref().take(leaf.parts.len() - 1).for_each(|part| whole.extend(part.elements));
+            backend.load(&leaf.name, StoredTensor { shape: leaf.shape(), elements: whole })?;
         }
         Ok(())
     }

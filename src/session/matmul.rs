@@ -27,8 +27,8 @@ impl Matmul {
         let mut graph = Graph::default();
         let x = graph.leaf(Leaf::Batch("x"), vec![rows, columns], Dtype::F32);
         let w = graph.leaf(Leaf::Weight("w".into()), vec![outer, inner], Dtype::F32);
-        let y = graph.one(Linear { flipped, bias: false, addend: false }, &[x, w])?;
-        backend.load("w", HostTensor::new(vec![outer, inner], arbitrary_numbers(outer * inner)))?;
+        let y = graph.one(Linear { flipped, ..Linear::default() }, &[x, w])?;
+        backend.load("w", HostTensor::new(vec![outer, inner], arbitrary_numbers(outer * inner)).into())?;
         let program = backend.compile(Plan::forward(&graph, &[y])).await?;
         Ok(Matmul { backend, program, inputs: vec![("x", Data::F32(arbitrary_numbers(rows * columns)))] })
     }

@@ -91,7 +91,7 @@ impl Session {
         Ok(match &entry.source {
             Source::Device { leaf, start } => {
                 let backend = self.backend.as_ref().expect("a loaded session has a device");
-                let packed = backend.read(leaf).await?;
+                let packed = backend.read(leaf).await?.dequantised();
                 let count: usize = entry.shape.iter().product();
                 HostTensor { shape: entry.shape.clone(), data: packed.data[*start..start + count].to_vec() }
             }
@@ -105,11 +105,13 @@ impl Session {
         let prefix = self.model.prefix();
         let mut entries = Vec::new();
         for weight in self.model.weights()? {
-            let mut start = 0;
-            for (part, shape) in &weight.parts {
-                let source = Source::Device { leaf: weight.leaf.clone(), start };
-                entries.push(Entry { name: self.model.full(part), shape: shape.clone(), source });
-                start += shape.iter().product::<usize>();
+            for leaf in weight.leaves(&self.model.formats) {
+                let mut start = 0;
+                for (part, shape) in leaf.parts {
+                    let source = Source::Device { leaf: leaf.name.clone(), start };
+                    entries.push(Entry { name: self.model.full(part), shape: shape.clone(), source });
+                    start += shape.iter().product::<usize>();
+                }
             }
         }
         let kept = |(name, tensor): (&String, &HostTensor)| {

@@ -3,6 +3,7 @@
 mod adapters;
 mod answering;
 mod chat;
+mod dtype;
 mod estimate;
 mod examples;
 mod heads;
@@ -25,6 +26,7 @@ mod train;
 
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount, TargetOption};
 pub use chat::{Piece, Prompt, conversation};
+pub use dtype::Dtype;
 pub use estimate::{DeviceOption, Estimate, EstimateOptions, estimate};
 pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
@@ -70,6 +72,9 @@ pub struct SessionOptions {
     /// Seed of a fresh pooler head.
     #[serde(default)]
     pub seed: u64,
+    /// The number format in which matrices are kept: where it is absent, that of a GGUF's own, and floats of other files.
+    #[serde(default)]
+    pub dtype: Option<Dtype>,
 }
 
 impl SessionOptions {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ia3_web::checkpoint::safetensors::{read_all, write};
-use ia3_web::checkpoint::{Header, HostTensor, StreamReader};
+use ia3_web::checkpoint::{BlockType, Header, HostTensor, StoredTensor, StreamReader};
 use ia3_web::{Error, Result};
 
 /// A file from its header's JSON and its data.
@@ -24,10 +24,10 @@ fn two_tensors() -> BTreeMap<String, HostTensor> {
 
 fn stream(bytes: &[u8], chunk: usize, length: Option<u64>) -> Result<BTreeMap<String, HostTensor>> {
     let mut tensors = BTreeMap::new();
-    let mut reader = StreamReader::new("model.safetensors", length, None);
+    let mut reader = StreamReader::new("model.safetensors", length, None, Box::new(|_| BlockType::F32));
     for chunk in bytes.chunks(chunk) {
         reader.feed(chunk, &mut |name, tensor| {
-            tensors.insert(name.to_string(), tensor);
+            tensors.insert(name.to_string(), tensor.dequantised());
             Ok(())
         })?;
     }
@@ -77,8 +77,8 @@ fn a_stream_passes_over_integer_buffers() {
     let header = r#"{"ids":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#;
     let bytes = file(header, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f]);
     let mut names = Vec::new();
-    let mut reader = StreamReader::new("model.safetensors", None, None);
-    let mut sink = |name: &str, _: HostTensor| {
+    let mut reader = StreamReader::new("model.safetensors", None, None, Box::new(|_| BlockType::F32));
+    let mut sink = |name: &str, _: StoredTensor| {
         names.push(name.to_string());
         Ok(())
     };
@@ -123,7 +123,7 @@ fn a_wrong_hash_is_refused() {
     let bytes = write(&two_tensors());
     let hash = <::sha2::Sha256 as sha2::Digest>::digest(&bytes).into();
     let finish = |expected| {
-        let mut reader = StreamReader::new("model.safetensors", None, Some(expected));
+        let mut reader = StreamReader::new("model.safetensors", None, Some(expected), Box::new(|_| BlockType::F32));
         reader.feed(&bytes, &mut |_, _| Ok(())).unwrap();
         reader.finish()
     };

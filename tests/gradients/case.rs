@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use ia3_web::Result;
 use ia3_web::autodiff::gradients;
 use ia3_web::backend::{Backend, Data, Inputs};
-use ia3_web::checkpoint::HostTensor;
+use ia3_web::checkpoint::{BlockType, Elements, HostTensor, StoredTensor};
 use ia3_web::graph::{Dtype, Grad, Graph, Id, Io, Leaf, Op, Shape};
 use ia3_web::kernel::Kernel;
 use ia3_web::ops::Rows;
@@ -113,8 +113,20 @@ impl Case {
         let name = format!("frozen {}", self.graph.values.len());
         let data = self.random.floats(shape.iter().product(), 0.2, 1.0);
         let tensor = in_candle(&data, shape);
-        self.backend.load(&name, HostTensor::new(shape.to_vec(), data)).unwrap();
+        self.backend.load(&name, HostTensor::new(shape.to_vec(), data).into()).unwrap();
         (self.graph.leaf(Leaf::Weight(name), shape.to_vec(), Dtype::F32), tensor)
+    }
+
+    /// A frozen matrix in blocks, and the numbers that it stands for.
+    pub fn frozen_in(&mut self, kind: BlockType, shape: &[usize]) -> (Id, Tensor) {
+        let name = format!("frozen {}", self.graph.values.len());
+        let bytes = shape.iter().product::<usize>() / kind.elements() * kind.block_bytes();
+        // Scales of 16 bits between 0 and 2: their upper byte is below 64.
+        let bytes = (0..bytes).map(|at| (at * 37 % 61) as u8).collect();
+        let stored = StoredTensor { shape: shape.to_vec(), elements: Elements::Blocks { kind, bytes } };
+        let tensor = in_candle(&stored.clone().dequantised().data, shape);
+        self.backend.load(&name, stored).unwrap();
+        (self.graph.leaf(Leaf::Weight(name), shape.to_vec(), Dtype::Blocks(kind)), tensor)
     }
 
     /// A part of the batch.

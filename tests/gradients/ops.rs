@@ -4,6 +4,7 @@ use crate::case::Case;
 use crate::losses;
 use candle_core::{D, Result, Tensor};
 use ia3_web::autodiff::gradients;
+use ia3_web::checkpoint::BlockType;
 use ia3_web::ops::*;
 
 const GELU_TANH: f64 = 0.797_884_560_802_865_4;
@@ -131,7 +132,7 @@ fn layer_norm() {
 fn linear() {
     let mut case = Case::new(&[&[4, 3], &[4, 5]]);
     let ((weight, w), (bias, b)) = (case.frozen(&[5, 3]), case.frozen(&[5]));
-    let op = Linear { flipped: false, bias: true, addend: true };
+    let op = Linear { bias: true, addend: true, ..Linear::default() };
     let y = case.one(op, &[case.x[0], weight, bias, case.x[1]]);
     let reference = case.vars[0].matmul(&w.t().unwrap()).and_then(|y| y.broadcast_add(&b)? + case.vars[1].as_tensor());
     case.check(y, reference);
@@ -141,9 +142,22 @@ fn linear() {
 fn linear_flipped() {
     let mut case = Case::new(&[&[4, 5], &[4, 3]]);
     let (weight, w) = case.frozen(&[5, 3]);
-    let y = case.one(Linear { flipped: true, bias: false, addend: true }, &[case.x[0], weight, case.x[1]]);
+    let y = case.one(Linear { flipped: true, addend: true, ..Linear::default() }, &[case.x[0], weight, case.x[1]]);
     let reference = case.vars[0].matmul(&w).and_then(|y| y + case.vars[1].as_tensor());
     case.check(y, reference);
+}
+
+#[test]
+fn linear_in_blocks() {
+    for (number, inner) in [(3, 32), (8, 32), (12, 256), (14, 256)] {
+        let kind = BlockType::from_number(number).unwrap();
+        let mut case = Case::new(&[&[4, inner]]);
+        let (weight, w) = case.frozen_in(kind, &[7, inner]);
+        let op = Linear { kind, rows: Some(Rows { start: 2, len: 5 }), ..Linear::default() };
+        let y = case.one(op, &[case.x[0], weight]);
+        let reference = case.vars[0].matmul(&w.narrow(0, 2, 5).unwrap().t().unwrap());
+        case.check(y, reference);
+    }
 }
 
 #[test]
@@ -459,9 +473,9 @@ fn token_losses_in_parts() {
     let mut total = None;
     for (start, len) in [(0, 3), (3, 1)] {
         let x = case.one(Rows { start, len }, &[case.x[0]]);
-        let logits = case.one(Linear { flipped: false, bias: false, addend: false }, &[x, weight]);
+        let logits = case.one(Linear::default(), &[x, weight]);
         let found = case.graph.apply(TokenLoss { start }, &[logits, labels, weights]).unwrap();
-        let dx = case.one(Linear { flipped: true, bias: false, addend: false }, &[found[1], weight]);
+        let dx = case.one(Linear { flipped: true, ..Linear::default() }, &[found[1], weight]);
         let inputs: Vec<_> = [found[0], x, dx].into_iter().chain(total).collect();
         total = Some(case.one(TotalLoss, &inputs));
     }

@@ -28,7 +28,7 @@ const TASKS: [Task; 6] = [
 fn options(task: Task) -> SessionOptions {
     let labelled = matches!(task, Task::TextClassification | Task::TokenClassification);
     let labels = if labelled { ["a", "b"].map(String::from).to_vec() } else { Vec::new() };
-    SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0 }
+    SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0, dtype: None }
 }
 
 /// Tasks that the family knows.

@@ -125,9 +125,16 @@ pub fn embed() -> Vec<Case> {
     let each = |(batch, length, hidden): (usize, usize, usize)| {
         let pairs =
             [67, length as u32 + 3, 2].map(|rows| [below(rows, &[batch, length]), floats(&[rows as usize, hidden])]);
-        (1..=3).map(move |tables| Case::new(Embed(0.5), pairs[..tables].concat()))
+        let op = Embed { scale: 0.5, kind: BlockType::F32 };
+        (1..=3).map(move |tables| Case::new(op, pairs[..tables].concat()))
     };
-    [(1, 1, 24), (3, 9, 40), (300, 230, 61)].into_iter().flat_map(each).collect()
+    let in_blocks = |kind: BlockType| {
+        let hidden = 2 * kind.elements().max(4);
+        let inputs = [below(67, &[3, 9]), blocks(kind, &[67, hidden]), below(5, &[3, 9]), floats(&[5, hidden])];
+        Case::new(Embed { scale: 0.5, kind }, inputs.to_vec())
+    };
+    let of_floats = [(1, 1, 24), (3, 9, 40), (300, 230, 61)].into_iter().flat_map(each);
+    of_floats.chain(block_types().map(in_blocks)).collect()
 }
 
 pub fn gate() -> Vec<Case> {
@@ -207,7 +214,7 @@ pub fn linear() -> Vec<Case> {
             let mut inputs = vec![floats(&[rows, inner]), floats(&weight)];
             inputs.extend(bias.then(|| floats(&[columns])));
             inputs.extend(addend.then(|| floats(&[rows, columns])));
-            Case::new(Linear { flipped, bias, addend }, inputs)
+            Case::new(Linear { flipped, bias, addend, ..Linear::default() }, inputs)
         };
         // The last is a layer whose weight is stored (in, out).
         [
@@ -218,7 +225,57 @@ pub fn linear() -> Vec<Case> {
             case(true, true, false),
         ]
     };
-    MATRICES.into_iter().flat_map(each).collect()
+    MATRICES.into_iter().flat_map(each).chain(linear_of_some_rows()).chain(linear_in_blocks()).collect()
+}
+
+/// Every format that matrices are kept in, beside floats.
+fn block_types() -> [BlockType; 10] {
+    use BlockType::*;
+    [F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K]
+}
+
+/// One layer of several that are packed in a matrix of floats: of sizes that are multiples of four, and others; few rows of input, and many.
+fn linear_of_some_rows() -> Vec<Case> {
+    let each = |(rows, inner, first, len): (usize, usize, usize, usize)| {
+        [false, true].map(|flipped| {
+            let op = Linear { flipped, rows: Some(Rows { start: first, len }), ..Linear::default() };
+            let x = floats(&[rows, if flipped { len } else { inner }]);
+            Case::new(op, vec![x, floats(&[first + len + 3, inner])])
+        })
+    };
+    [(2, 32, 4, 12), (9, 32, 5, 8), (9, 7, 5, 6)].into_iter().flat_map(each).collect()
+}
+
+/// Matrices in blocks: one row, few, as many as make the largest tile, and odd numbers of rows of both.
+fn linear_in_blocks() -> Vec<Case> {
+    let each = |kind: BlockType| {
+        let unit = kind.elements().max(4);
+        let case = move |flipped: bool, (rows, inner, out): (usize, usize, usize), start: usize, added: bool| {
+            let op = Linear {
+                flipped,
+                kind,
+                rows: (start > 0).then_some(Rows { start, len: out }),
+                bias: added,
+                addend: added,
+            };
+            let (x, y) = if flipped { (out, inner * unit) } else { (inner * unit, out) };
+            let mut inputs = vec![floats(&[rows, x]), blocks(kind, &[start + out, inner * unit])];
+            if added {
+                inputs.extend([floats(&[y]), floats(&[rows, y])]);
+            }
+            Case::new(op, inputs)
+        };
+        [
+            case(false, (1, 3, 5), 0, false),
+            case(false, (3, 1, 67), 2, true),
+            case(false, (64, 2, 36), 0, false),
+            case(false, (9, 2, 7), 3, true),
+            case(true, (1, 1, 5), 0, true),
+            case(true, (32, 2, 40), 0, false),
+            case(true, (6, 2, 9), 3, false),
+        ]
+    };
+    block_types().into_iter().flat_map(each).collect()
 }
 
 pub fn normalize() -> Vec<Case> {

@@ -3,6 +3,7 @@
 
 use ia3_web::backend::gpu::Gpu;
 use ia3_web::backend::{Data, Inputs, cpu::Cpu};
+use ia3_web::checkpoint::{BlockType, Elements, StoredTensor};
 use ia3_web::graph::{Dtype, Graph, Id, Io, Leaf, Op, Shape};
 use ia3_web::kernel::AdapterKind;
 use ia3_web::ops::*;
@@ -37,6 +38,8 @@ enum Contents {
     Given(Vec<f32>),
     /// These integers.
     Chosen(Vec<u32>),
+    /// A frozen matrix of random blocks in this format.
+    Blocks(BlockType),
 }
 
 /// Names of leaves; an op has at most this many inputs.
@@ -63,6 +66,33 @@ impl Random {
         (0..count).map(|_| self.next() as f32 / u32::MAX as f32 * 2.0 - 1.0).collect()
     }
 
+    /// Blocks of `count` elements whose scales are of the size that weights have.
+    fn blocks(&mut self, kind: BlockType, count: usize) -> Vec<u8> {
+        let scales: &[usize] = match kind {
+            BlockType::F32 => unreachable!("floats are not in blocks"),
+            BlockType::F16 | BlockType::BF16 => {
+                let bytes = |x: f32| match kind {
+                    BlockType::F16 => half::f16::from_f32(x).to_le_bytes(),
+                    _ => half::bf16::from_f32(x).to_le_bytes(),
+                };
+                return self.floats(count).into_iter().flat_map(bytes).collect();
+            }
+            BlockType::Q4_0 | BlockType::Q5_0 | BlockType::Q8_0 => &[0],
+            BlockType::Q4_1 | BlockType::Q5_1 | BlockType::Q4_K | BlockType::Q5_K => &[0, 2],
+            BlockType::Q6_K => &[208],
+        };
+        let size = kind.block_bytes();
+        let mut bytes: Vec<u8> =
+            self.below(256, count / kind.elements() * size).into_iter().map(|byte| byte as u8).collect();
+        for block in bytes.chunks_exact_mut(size) {
+            for at in scales {
+                let scale = half::f16::from_f32(self.floats(1)[0] / 64.0);
+                block[*at..at + 2].copy_from_slice(&scale.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
     /// Integers below `end`.
     pub fn below(&mut self, end: u32, count: usize) -> Vec<u32> {
         (0..count).map(|_| self.next() % end).collect()
@@ -80,19 +110,25 @@ impl Case {
         self.inputs.iter().map(|(shape, _)| shape.iter().product::<usize>()).sum()
     }
 
-    /// The contents of the inputs, by the names of the leaves.
-    fn inputs(&self) -> Inputs {
+    /// The contents of the inputs, by the names of the leaves; and the frozen matrices among them.
+    fn inputs(&self) -> (Inputs, Vec<(&'static str, StoredTensor)>) {
         let mut random = Random::new(0x9e37_79b9);
-        let mut make = |(shape, contents): &Input| {
+        let (mut batch, mut weights) = (Inputs::new(), Vec::new());
+        for (name, (shape, contents)) in NAMES.iter().zip(&self.inputs) {
             let count = shape.iter().product();
-            match contents {
-                Contents::Floats => Data::F32(random.floats(count)),
-                Contents::Below(end) => Data::U32(random.below(*end, count)),
-                Contents::Given(data) => Data::F32(data.clone()),
-                Contents::Chosen(data) => Data::U32(data.clone()),
-            }
-        };
-        NAMES.iter().zip(&self.inputs).map(|(name, input)| (*name, make(input))).collect()
+            batch.push(match contents {
+                Contents::Floats => (*name, Data::F32(random.floats(count))),
+                Contents::Below(end) => (*name, Data::U32(random.below(*end, count))),
+                Contents::Given(data) => (*name, Data::F32(data.clone())),
+                Contents::Chosen(data) => (*name, Data::U32(data.clone())),
+                Contents::Blocks(kind) => {
+                    let elements = Elements::Blocks { kind: *kind, bytes: random.blocks(*kind, count) };
+                    weights.push((*name, StoredTensor { shape: shape.clone(), elements }));
+                    continue;
+                }
+            });
+        }
+        (batch, weights)
     }
 
     /// The source of its kernel on each kind of GPU.
@@ -110,9 +146,12 @@ impl Case {
     fn plan(&self) -> Plan {
         let mut graph = Graph::default();
         let leaf = |(name, (shape, contents)): (&&'static str, &Input)| {
-            let dtype =
-                if matches!(contents, Contents::Below(_) | Contents::Chosen(_)) { Dtype::U32 } else { Dtype::F32 };
-            graph.leaf(Leaf::Batch(name), shape.clone(), dtype)
+            let (leaf, dtype) = match contents {
+                Contents::Below(_) | Contents::Chosen(_) => (Leaf::Batch(name), Dtype::U32),
+                Contents::Floats | Contents::Given(_) => (Leaf::Batch(name), Dtype::F32),
+                Contents::Blocks(kind) => (Leaf::Weight((*name).into()), Dtype::Blocks(*kind)),
+            };
+            graph.leaf(leaf, shape.clone(), dtype)
         };
         let ids: Vec<Id> = NAMES.iter().zip(&self.inputs).map(leaf).collect();
         let outputs = graph.append(self.op.clone(), &ids).expect("the shapes fit");
@@ -128,6 +167,11 @@ fn floats(shape: &[usize]) -> Input {
 /// Random integers below `end`.
 fn below(end: u32, shape: &[usize]) -> Input {
     (shape.to_vec(), Contents::Below(end))
+}
+
+/// A frozen matrix in blocks.
+fn blocks(kind: BlockType, shape: &[usize]) -> Input {
+    (shape.to_vec(), Contents::Blocks(kind))
 }
 
 /// A mask with `length - row % length` tokens in row `row`.
@@ -160,8 +204,13 @@ fn weights(batch: usize, total: f32) -> Input {
 /// Computes a case on the GPU with the kernels for each kind of it, and on the CPU; fails if they differ.
 pub async fn check(gpu: &mut Gpu, cases: &[Case]) {
     for case in cases {
-        let (plan, inputs) = (case.plan(), case.inputs());
-        let expected = Cpu::default().forward(&plan, &inputs, &[]).expect("the twin runs");
+        let (plan, (inputs, weights)) = (case.plan(), case.inputs());
+        let mut cpu = Cpu::default();
+        for (name, weight) in weights {
+            cpu.load(name, weight.clone()).expect("the processor takes the weight");
+            gpu.load(name, weight).expect("the GPU takes the weight");
+        }
+        let expected = cpu.forward(&plan, &inputs, &[]).expect("the twin runs");
         for kind in [AdapterKind::Software, AdapterKind::Hardware] {
             gpu.set_kind(kind);
             let what = format!("{:?} on {:?} for {kind:?}", case.op, shapes(case));

@@ -69,7 +69,8 @@ pub fn load(backend: &mut Backend, model: &Model, folder: &str) {
 pub fn load_tensors(backend: &mut Backend, model: &Model, bare: &Tensors) {
     for weight in model.weights().unwrap() {
         let data = weight.parts.iter().flat_map(|(part, _)| bare[part].data.clone()).collect();
-        backend.load(&weight.leaf, HostTensor { shape: weight.shape(), data }).unwrap();
+        let name = &weight.leaves(&model.formats)[0].name;
+        backend.load(name, HostTensor { shape: weight.shape(), data }.into()).unwrap();
     }
 }
 

@@ -26,6 +26,7 @@ pub fn options(pooling: Pooling) -> SessionOptions {
         labels: LABELS.map(String::from).to_vec(),
         pooling,
         seed: 0,
+        dtype: None,
     }
 }
 

@@ -14,16 +14,18 @@ pub use program::Program;
 pub use training::GpuTraining;
 
 use super::{Inputs, Progress, StepResult, TrainState};
-use crate::checkpoint::HostTensor;
+use crate::checkpoint::{BlockType, Elements, StoredTensor};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::kernel::{AdapterKind, Kernel};
+use crate::ops::{from_words, to_words};
 use crate::plan::Plan;
 use crate::train::Optimizer;
 use faults::Faults;
 use memory::{Buffer, Memory};
 use pipelines::Pipelines;
 use readback::Readback;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
@@ -37,6 +39,14 @@ pub struct Counts {
     pub submits: usize,
 }
 
+/// A tensor of the base model. Blocks are whole words each, as kernels read them.
+struct Weight {
+    shape: Shape,
+    kind: BlockType,
+    words: usize,
+    buffer: Buffer,
+}
+
 /// A GPU device with the base model's weights.
 pub struct Gpu {
     device: wgpu::Device,
@@ -46,7 +56,7 @@ pub struct Gpu {
     faults: Faults,
     memory: Memory,
     pipelines: Pipelines,
-    weights: HashMap<String, (Shape, Buffer)>,
+    weights: HashMap<String, Weight>,
     counts: Cell<Counts>,
 }
 
@@ -100,32 +110,41 @@ impl Gpu {
     }
 
     /// Takes over one tensor of the base model.
-    pub fn load(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
+    pub fn load(&mut self, name: &str, tensor: StoredTensor) -> Result<()> {
         self.faults.check()?;
-        let buffer = self.memory.storage(name, tensor.data.len())?;
-        self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&tensor.data));
-        self.weights.insert(name.into(), (tensor.shape, buffer));
+        let kind = tensor.kind();
+        let bytes = match &tensor.elements {
+            Elements::Floats(data) => Cow::Borrowed(bytemuck::cast_slice(data)),
+            Elements::Blocks { kind, bytes } => to_words(*kind, bytes),
+        };
+        let words = bytes.len() / 4;
+        let buffer = self.memory.storage(name, words)?;
+        self.queue.write_buffer(&buffer, 0, &bytes);
+        self.weights.insert(name.into(), Weight { shape: tensor.shape, kind, words, buffer });
         Ok(())
     }
 
     /// A copy of one tensor of the base model.
-    pub async fn read(&self, name: &str) -> Result<HostTensor> {
+    pub async fn read(&self, name: &str) -> Result<StoredTensor> {
         self.faults.check()?;
-        let (shape, buffer) = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
-        let elements = shape.iter().product();
-        let mut readback = Readback::new(&self.memory, elements)?;
+        let weight = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
+        let mut readback = Readback::new(&self.memory, weight.words)?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        readback.copy(&mut encoder, buffer, 0, 0, elements);
+        readback.copy(&mut encoder, &weight.buffer, 0, 0, weight.words);
         self.queue.submit([encoder.finish()]);
         readback.request();
         let mut data = readback.read(&self.device, &self.faults).await?;
-        data.truncate(elements);
-        Ok(HostTensor { shape: shape.clone(), data })
+        data.truncate(weight.words);
+        let elements = match weight.kind {
+            BlockType::F32 => Elements::Floats(data),
+            kind => Elements::Blocks { kind, bytes: from_words(kind, bytemuck::cast_slice(&data).to_vec()) },
+        };
+        Ok(StoredTensor { shape: weight.shape.clone(), elements })
     }
 
     /// Bytes of the weights.
     pub fn weight_bytes(&self) -> usize {
-        self.weights.values().map(|(shape, _)| shape.iter().product::<usize>() * 4).sum()
+        self.weights.values().map(|weight| weight.words * 4).sum()
     }
 
     /// Compiles the kernels of `plans`, so that making programs of them later need not wait.
@@ -200,7 +219,7 @@ impl Gpu {
 
     fn weight(&self, name: &str) -> Result<&wgpu::Buffer> {
         let found = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
-        Ok(&found.1)
+        Ok(&found.buffer)
     }
 
     async fn pipeline(

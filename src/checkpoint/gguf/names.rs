@@ -1,7 +1,7 @@
 //! Tensors of a GGUF as Hugging Face's files have them: names, and the order of rows where llama.cpp has another.
 
 use super::Gguf;
-use crate::checkpoint::HostTensor;
+use crate::checkpoint::{Elements, StoredTensor};
 use crate::{Error, Result};
 
 /// What a tensor needs beside another name.
@@ -125,36 +125,56 @@ impl Names {
         Some((format!("{hub}.{kind}"), change))
     }
 
-    /// A tensor as Hugging Face's file has it.
-    pub fn translate(&self, name: &str, tensor: HostTensor) -> Result<(String, HostTensor)> {
+    /// Hugging Face's name of a tensor, or its own.
+    pub fn name_of(&self, name: &str) -> String {
+        self.find(name).map_or_else(|| name.into(), |(hub, _)| hub)
+    }
+
+    /// Whether a tensor's rows and numbers stay as they are, so that it may be kept in blocks.
+    pub fn keeps_rows(&self, name: &str) -> bool {
+        self.find(name).is_none_or(|(_, change)| matches!(change, Change::None | Change::Unrotate { .. }))
+    }
+
+    /// A tensor as Hugging Face's file has it. One whose rows do not stay as they are comes as floats.
+    pub fn translate(&self, name: &str, tensor: StoredTensor) -> Result<(String, StoredTensor)> {
         let Some((hub, change)) = self.find(name) else { return Ok((name.into(), tensor)) };
-        let HostTensor { shape, mut data } = tensor;
-        match change {
-            Change::None => {}
-            Change::LessOne => data.iter_mut().for_each(|x| *x -= 1.0),
-            Change::Unrotate { heads } => {
+        let StoredTensor { shape, elements } = tensor;
+        let bad_shape = |expected: Vec<usize>| Error::TensorShape { name: name.into(), expected, found: shape.clone() };
+        let found = match (change, elements) {
+            (Change::None, elements) => StoredTensor { shape, elements },
+            (Change::Unrotate { heads }, elements) => {
                 let rows = shape[0];
                 if !rows.is_multiple_of(2 * heads) {
-                    let expected = vec![rows.next_multiple_of(2 * heads)];
-                    return Err(Error::TensorShape { name: name.into(), expected, found: shape });
+                    return Err(bad_shape(vec![rows.next_multiple_of(2 * heads)]));
                 }
-                data = unrotated(&data, rows, rows / heads);
-            }
-            Change::Transpose => {
-                let [rows, columns] = *shape.as_slice() else {
-                    return Err(Error::TensorShape { name: name.into(), expected: vec![1, 1], found: shape });
+                let elements = match elements {
+                    Elements::Floats(data) => Elements::Floats(unrotated(&data, rows, rows / heads)),
+                    Elements::Blocks { kind, bytes } => {
+                        Elements::Blocks { kind, bytes: unrotated(&bytes, rows, rows / heads) }
+                    }
                 };
+                StoredTensor { shape, elements }
+            }
+            (Change::LessOne, Elements::Floats(mut data)) => {
+                data.iter_mut().for_each(|x| *x -= 1.0);
+                StoredTensor { shape, elements: Elements::Floats(data) }
+            }
+            (Change::Transpose, Elements::Floats(data)) => {
+                let [rows, columns] = *shape.as_slice() else { return Err(bad_shape(vec![1, 1])) };
                 let column = |column: usize| data.iter().skip(column).step_by(columns).copied();
                 let turned = (0..columns).flat_map(column).collect();
-                return Ok((hub, HostTensor::new(vec![columns, rows], turned)));
+                StoredTensor { shape: vec![columns, rows], elements: Elements::Floats(turned) }
             }
-        }
-        Ok((hub, HostTensor::new(shape, data)))
+            (Change::LessOne | Change::Transpose, Elements::Blocks { .. }) => {
+                unreachable!("what does not keep its rows is not kept in blocks")
+            }
+        };
+        Ok((hub, found))
     }
 }
 
 /// Row `2 i + half` of a head goes to row `half head / 2 + i`.
-fn unrotated(data: &[f32], rows: usize, head: usize) -> Vec<f32> {
+fn unrotated<T: Copy>(data: &[T], rows: usize, head: usize) -> Vec<T> {
     let columns = data.len() / rows;
     let from = |row: usize| row / head * head + row % head % (head / 2) * 2 + row % head / (head / 2);
     (0..rows).flat_map(|row| data[from(row) * columns..][..columns].iter().copied()).collect()

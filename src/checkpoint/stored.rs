@@ -1,0 +1,78 @@
+//! A tensor in memory in the number format that it is computed with: floats, or the blocks of its file.
+
+use super::{BlockType, HostTensor};
+
+/// The elements of a tensor, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Elements {
+    /// 32-bit floats.
+    Floats(Vec<f32>),
+    /// Blocks as [`BlockType`] lays them out; every row is whole blocks.
+    Blocks {
+        /// Their format.
+        kind: BlockType,
+        /// All of them.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Elements {
+    /// Makes room for so many more elements, exactly: what a vector reserves beyond would be held as long as the weights are.
+    pub fn reserve(&mut self, count: usize) {
+        match self {
+            Elements::Floats(data) => data.reserve_exact(count),
+            Elements::Blocks { kind, bytes } => bytes.reserve_exact(count / kind.elements() * kind.block_bytes()),
+        }
+    }
+
+    /// Appends elements of the same format. Panics for those of another: that is a fault of the caller.
+    pub fn extend(&mut self, other: Elements) {
+        match (self, other) {
+            (Elements::Floats(data), Elements::Floats(other)) => data.extend(other),
+            (Elements::Blocks { kind, bytes }, Elements::Blocks { kind: other_kind, bytes: other })
+                if *kind == other_kind =>
+            {
+                bytes.extend(other);
+            }
+            _ => panic!("elements of two formats cannot be one tensor's"),
+        }
+    }
+}
+
+/// A tensor of a base model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTensor {
+    /// Length of each dimension, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// The elements; as many as the product of `shape`.
+    pub elements: Elements,
+}
+
+impl StoredTensor {
+    /// The number format.
+    pub fn kind(&self) -> BlockType {
+        match &self.elements {
+            Elements::Floats(_) => BlockType::F32,
+            Elements::Blocks { kind, .. } => *kind,
+        }
+    }
+
+    /// As floats.
+    pub fn dequantised(self) -> HostTensor {
+        let data = match self.elements {
+            Elements::Floats(data) => data,
+            Elements::Blocks { kind, bytes } => {
+                let mut data = Vec::with_capacity(self.shape.iter().product());
+                kind.dequantise(&bytes, &mut data);
+                data
+            }
+        };
+        HostTensor { shape: self.shape, data }
+    }
+}
+
+impl From<HostTensor> for StoredTensor {
+    fn from(tensor: HostTensor) -> StoredTensor {
+        StoredTensor { shape: tensor.shape, elements: Elements::Floats(tensor.data) }
+    }
+}

@@ -1,0 +1,37 @@
+//! The number format in which matrices of the base model are kept.
+
+use crate::checkpoint::{BlockType, Incoming};
+use serde::Deserialize;
+
+/// Formats that can be asked for, by transformers.js' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dtype {
+    /// Floats of 32 bits.
+    F32,
+    /// Floats of 16 bits.
+    F16,
+    /// 8 bits and a scale for every 32 elements: GGUF's Q8_0.
+    Q8,
+    /// 4 bits, a scale and a minimum for every 32 elements: GGUF's Q4_1.
+    Q4,
+}
+
+/// Kernels read four elements at a time.
+const AT_ONCE: usize = 4;
+
+/// The format in which a tensor is kept. Without a wish the matrices of a GGUF stay as they are, and those of other files become floats; so does
+/// everything that is no matrix, and a matrix whose rows are not whole blocks.
+pub(super) fn kept(dtype: Option<Dtype>, incoming: &Incoming, matrix: bool) -> BlockType {
+    let wanted = match dtype {
+        Some(Dtype::F32) => BlockType::F32,
+        Some(Dtype::F16) => BlockType::F16,
+        Some(Dtype::Q8) => BlockType::Q8_0,
+        Some(Dtype::Q4) => BlockType::Q4_1,
+        None if incoming.gguf => incoming.kind,
+        None => BlockType::F32,
+    };
+    let row = incoming.shape.last().copied().unwrap_or(1);
+    let whole = row.is_multiple_of(wanted.elements().max(AT_ONCE));
+    if matrix && incoming.shape.len() == 2 && whole { wanted } else { BlockType::F32 }
+}
