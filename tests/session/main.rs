@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod adapters;
+mod blocks;
 mod chat;
 mod choices;
 mod gguf;
