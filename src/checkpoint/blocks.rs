@@ -237,7 +237,7 @@ fn fifth_bits(bytes: &[u8], q: &mut [i8]) {
 }
 
 /// Scale and minimum number `at` of the eight that twelve bytes hold, six bits each.
-fn scale_and_min(packed: &[u8], at: usize) -> [f32; 2] {
+pub fn scale_and_min(packed: &[u8], at: usize) -> [f32; 2] {
     let [scale, min] = if at < 4 {
         [packed[at] & 63, packed[at + 4] & 63]
     } else {

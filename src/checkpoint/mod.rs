@@ -14,7 +14,7 @@ mod template;
 pub mod tokenizer;
 mod tokenizer_file;
 
-pub use blocks::BlockType;
+pub use blocks::{BlockType, scale_and_min};
 pub use fields::{Fields, HiddenAct};
 pub use header::Header;
 pub use stored::{Elements, StoredTensor};

@@ -5,16 +5,17 @@
 //! are exact, so the result is no further from the true one than sums of floats are. ggml rounds its inputs to 8 bits here.
 
 use super::lanes::{
-    Shorts, bytes, dot, evens, floats, halves, less, multiply_add, nibbles, odds, shorts, splat, store,
+    Shorts, bytes, dot, either, evens, floats, halves, less, multiply_add, nibbles, odds, shorts, sixteens, splat,
+    store,
 };
 
 /// Elements of a block.
-const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = 32;
 /// Rows of the matrix at once: one register of scales, and what is loaded of `x` serves all of them.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 /// Bits below the largest input, and those of the lower half.
 const BITS: i32 = 29;
-const LOW: i32 = 15;
+pub(super) const LOW: i32 = 15;
 
 /// A format of blocks of 32 elements `q d + m`.
 pub trait Format<const SIZE: usize> {
@@ -30,6 +31,10 @@ pub trait Format<const SIZE: usize> {
 pub struct Q4_0;
 /// `q d + m`, q of 4 bits.
 pub struct Q4_1;
+/// `q d`, q of 5 bits from -16 on.
+pub struct Q5_0;
+/// `q d + m`, q of 5 bits.
+pub struct Q5_1;
 /// `q d`, q of 8 bits.
 pub struct Q8_0;
 
@@ -62,6 +67,35 @@ impl Format<20> for Q4_1 {
     }
 }
 
+impl Format<22> for Q5_0 {
+    const HAS_MIN: bool = false;
+
+    #[inline(always)]
+    fn header(block: &[u8; 22]) -> u32 {
+        u16::from_le_bytes([block[0], block[1]]).into()
+    }
+
+    #[inline(always)]
+    fn quants(block: &[u8; 22]) -> [Shorts; 4] {
+        let [a, b, c, d] = fives(part(block, 6), [block[2], block[3], block[4], block[5]]);
+        [less(a, 16), less(b, 16), less(c, 16), less(d, 16)]
+    }
+}
+
+impl Format<24> for Q5_1 {
+    const HAS_MIN: bool = true;
+
+    #[inline(always)]
+    fn header(block: &[u8; 24]) -> u32 {
+        u32::from_le_bytes([block[0], block[1], block[2], block[3]])
+    }
+
+    #[inline(always)]
+    fn quants(block: &[u8; 24]) -> [Shorts; 4] {
+        fives(part(block, 8), [block[4], block[5], block[6], block[7]])
+    }
+}
+
 impl Format<34> for Q8_0 {
     const HAS_MIN: bool = false;
 
@@ -77,20 +111,33 @@ impl Format<34> for Q8_0 {
     }
 }
 
+/// Numbers of five bits: their nibbles, and the fifth bits of the first 16 and of the last.
 #[inline(always)]
-fn part<const SIZE: usize>(block: &[u8; SIZE], at: usize) -> &[u8; 16] {
+fn fives(low: &[u8; 16], high: [u8; 4]) -> [Shorts; 4] {
+    let [a, b, c, d] = nibbles(bytes(low));
+    let [first, last] = [u16::from_le_bytes([high[0], high[1]]), u16::from_le_bytes([high[2], high[3]])];
+    [
+        either(a, sixteens(first)),
+        either(b, sixteens(last)),
+        either(c, sixteens(first >> 1)),
+        either(d, sixteens(last >> 1)),
+    ]
+}
+
+#[inline(always)]
+pub(super) fn part<const SIZE: usize>(block: &[u8; SIZE], at: usize) -> &[u8; 16] {
     block[at..at + 16].try_into().expect("sixteen bytes")
 }
 
 /// 32 inputs, in registers of eight: every second one of the first 16 and of the last, then those between. So are the nibbles of four
 /// bytes and the bytes of a register quickest to take apart.
 pub struct Inputs {
-    high: [[i16; 8]; 4],
-    low: [[i16; 8]; 4],
+    pub(super) high: [[i16; 8]; 4],
+    pub(super) low: [[i16; 8]; 4],
     /// What the lower half counts.
-    unit: f32,
+    pub(super) unit: f32,
     /// Of all.
-    sum: f32,
+    pub(super) sum: f32,
 }
 
 impl Inputs {
@@ -132,12 +179,16 @@ pub fn prepare(x: &[f32]) -> Vec<Inputs> {
 pub fn matvec<const SIZE: usize, F: Format<SIZE>>(x: &[Inputs], w: &[u8], y: &mut [f32]) {
     let w = w.as_chunks::<SIZE>().0;
     assert_eq!(w.len(), x.len() * y.len(), "blocks of {} rows of {}", y.len(), x.len());
+    by_parts(y, |at| sums::<SIZE, F>(x, at.map(|row| &w[row * x.len()..][..x.len()])));
+}
+
+/// Fills `y` from the sums of four rows at a time, each from another part of the matrix.
+pub(super) fn by_parts(y: &mut [f32], sums: impl Fn([usize; ROWS]) -> [f32; ROWS]) {
     let part = y.len().div_ceil(ROWS);
     for first in 0..part {
         // Where the parts are not equal, the last one repeats rows of its own or of others.
         let at = std::array::from_fn::<_, ROWS, _>(|n| (n * part + first).min(y.len() - 1));
-        let sums = sums::<SIZE, F>(x, at.map(|row| &w[row * x.len()..][..x.len()]));
-        at.into_iter().zip(sums).for_each(|(row, sum)| y[row] = sum);
+        at.into_iter().zip(sums(at)).for_each(|(row, sum)| y[row] = sum);
     }
 }
 
@@ -184,7 +235,7 @@ mod tests {
         let mut bytes: Vec<u8> = (0..blocks * SIZE).map(|_| (bits(&mut seed) >> 8) as u8).collect();
         for block in bytes.chunks_exact_mut(SIZE) {
             block[1] = block[1] & 0x83 | 0x1c; // a scale between 2^-9 and 2^-8 or so
-            block[3] = if SIZE == 20 { block[3] & 0x83 | 0x2c } else { block[3] };
+            block[3] = if SIZE == 20 || SIZE == 24 { block[3] & 0x83 | 0x2c } else { block[3] };
         }
         let elements = bytes
             .chunks_exact(SIZE)
@@ -202,6 +253,10 @@ mod tests {
 
     fn nibble(bytes: &[u8], at: usize) -> f32 {
         f32::from(if at < 16 { bytes[at] & 15 } else { bytes[at - 16] >> 4 })
+    }
+
+    fn fifth(bytes: &[u8], at: usize) -> f32 {
+        f32::from((bytes[at / 8] >> (at % 8) & 1) << 4)
     }
 
     fn check<const SIZE: usize, F: Format<SIZE>>(element: impl Fn(&[u8], usize) -> f32) {
@@ -228,6 +283,8 @@ mod tests {
     fn every_format() {
         check::<18, Q4_0>(|b, at| (nibble(&b[2..], at) - 8.0) * half(b, 0));
         check::<20, Q4_1>(|b, at| nibble(&b[4..], at) * half(b, 0) + half(b, 2));
+        check::<22, Q5_0>(|b, at| (nibble(&b[6..], at) + fifth(&b[2..], at) - 16.0) * half(b, 0));
+        check::<24, Q5_1>(|b, at| (nibble(&b[8..], at) + fifth(&b[4..], at)) * half(b, 0) + half(b, 2));
         check::<34, Q8_0>(|b, at| f32::from(b[2 + at].cast_signed()) * half(b, 0));
     }
 

@@ -11,9 +11,9 @@ pub use portable::*;
 #[cfg(target_arch = "wasm32")]
 mod wasm {
     use std::arch::wasm32::{
-        f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8, i16x8_shl, i16x8_shr,
-        i16x8_splat, i16x8_sub, i32x4, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shr, u16x8_shr, u16x8_splat, u32x4,
-        u32x4_splat, v128, v128_and,
+        f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8, i16x8_eq, i16x8_shl,
+        i16x8_shr, i16x8_splat, i16x8_sub, i32x4, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shr, u16x8_shr,
+        u16x8_splat, u32x4, u32x4_splat, v128, v128_and, v128_or,
     };
 
     /// Four floats.
@@ -74,6 +74,37 @@ mod wasm {
     #[inline(always)]
     pub fn less(x: Shorts, y: i16) -> Shorts {
         i16x8_sub(x, i16x8_splat(y))
+    }
+
+    /// Two bytes each, the second the upper one.
+    #[inline(always)]
+    pub fn words(x: Bytes) -> Shorts {
+        x
+    }
+
+    /// Bits `count` of each, from bit `from` on, moved up to bit `to`.
+    #[inline(always)]
+    pub fn field(x: Shorts, from: u32, count: u32, to: u32) -> Shorts {
+        i16x8_shl(v128_and(u16x8_shr(x, from), u16x8_splat((1 << count) - 1)), to)
+    }
+
+    /// The bits of either.
+    #[inline(always)]
+    pub fn either(x: Shorts, y: Shorts) -> Shorts {
+        v128_or(x, y)
+    }
+
+    /// 16 where bit `2 lane` of `bits` is set, else 0.
+    #[inline(always)]
+    pub fn sixteens(bits: u16) -> Shorts {
+        let own = i16x8(1, 4, 16, 64, 256, 1024, 4096, 16384);
+        v128_and(i16x8_eq(v128_and(u16x8_splat(bits), own), own), u16x8_splat(16))
+    }
+
+    /// Four sums of the products of two neighbours each, and of those of two registers.
+    #[inline(always)]
+    pub fn dot_two(a: [Shorts; 2], b: [Shorts; 2]) -> Ints {
+        i32x4_add(i32x4_dot_i16x8(a[0], b[0]), i32x4_dot_i16x8(a[1], b[1]))
     }
 
     /// The first, third, ... of sixteen signed bytes.
@@ -176,6 +207,36 @@ mod portable {
     #[inline(always)]
     pub fn less(x: Shorts, y: i16) -> Shorts {
         x.map(|x| x - y)
+    }
+
+    /// Two bytes each, the second the upper one.
+    #[inline(always)]
+    pub fn words(x: Bytes) -> Shorts {
+        std::array::from_fn(|lane| i16::from_le_bytes([x[2 * lane].cast_unsigned(), x[2 * lane + 1].cast_unsigned()]))
+    }
+
+    /// Bits `count` of each, from bit `from` on, moved up to bit `to`.
+    #[inline(always)]
+    pub fn field(x: Shorts, from: u32, count: u32, to: u32) -> Shorts {
+        x.map(|x| ((x.cast_unsigned() >> from & ((1 << count) - 1)) << to).cast_signed())
+    }
+
+    /// The bits of either.
+    #[inline(always)]
+    pub fn either(x: Shorts, y: Shorts) -> Shorts {
+        std::array::from_fn(|lane| x[lane] | y[lane])
+    }
+
+    /// 16 where bit `2 lane` of `bits` is set, else 0.
+    #[inline(always)]
+    pub fn sixteens(bits: u16) -> Shorts {
+        std::array::from_fn(|lane| (bits >> (2 * lane) & 1).cast_signed() << 4)
+    }
+
+    /// Four sums of the products of two neighbours each, and of those of two registers.
+    #[inline(always)]
+    pub fn dot_two(a: [Shorts; 2], b: [Shorts; 2]) -> Ints {
+        dot([a[0], a[1], [0; 8], [0; 8]], [b[0], b[1], [0; 8], [0; 8]])
     }
 
     /// The first, third, ... of sixteen signed bytes.

@@ -7,6 +7,8 @@ mod attention_grad;
 mod attention_twin;
 #[cfg(any(target_arch = "wasm32", test))]
 mod block_dot;
+#[cfg(any(target_arch = "wasm32", test))]
+mod block_dot_long;
 mod blocks;
 mod concat;
 mod cross_entropy;
