@@ -17,6 +17,7 @@ mod tokenizer_file;
 pub use blocks::{BlockType, scale_and_min};
 pub use fields::{Fields, HiddenAct};
 pub use header::Header;
+pub use quantise::{quantisable, quantise};
 pub use stored::{Elements, StoredTensor};
 pub use stream::{Incoming, Kept, StreamReader};
 pub use tokenizer::{Encoding, Source, Tokenizer};

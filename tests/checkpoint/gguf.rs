@@ -2,7 +2,7 @@
 
 use ia3_web::Error;
 use ia3_web::checkpoint::gguf::{Gguf, GgufTensor, Value};
-use ia3_web::checkpoint::{BlockType, Tokenizer};
+use ia3_web::checkpoint::{BlockType, Tokenizer, quantisable, quantise};
 
 const FILE: &[u8] = include_bytes!("../fixtures/gguf/blocks.gguf");
 const ELEMENTS: &[u8] = include_bytes!("../fixtures/gguf/blocks.bin");
@@ -34,6 +34,25 @@ fn every_number_format_is_dequantised_as_ggml_does() {
                 "{} {at}: {found}, {expected}",
                 tensor.name
             );
+        }
+    }
+}
+
+#[test]
+fn blocks_are_made_as_ggml_makes_them() {
+    let file = include_bytes!("../fixtures/gguf/quantised.gguf");
+    let found = parse(file).unwrap().unwrap();
+    let data = |tensor: &GgufTensor| &file[tensor.start as usize..(tensor.start + tensor.bytes) as usize];
+    let mut elements = Vec::new();
+    BlockType::F32.dequantise(data(&found.tensors[0]), &mut elements);
+    assert_eq!((found.tensors.len(), elements.len()), (8, 12 * 64));
+    for tensor in &found.tensors {
+        assert_eq!(quantisable(tensor.kind), tensor.kind);
+        let mut bytes = Vec::new();
+        quantise(tensor.kind, &elements, &mut bytes);
+        let row = bytes.len() / 12;
+        for (at, (found, expected)) in bytes.chunks(row).zip(data(tensor).chunks(row)).enumerate() {
+            assert_eq!(found, expected, "{}, row {at}", tensor.name);
         }
     }
 }
