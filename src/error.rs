@@ -140,7 +140,10 @@ impl fmt::Display for Error {
                 "tensor '{name}' has shape {found:?} where {expected:?} is needed: check that the files belong together"
             ),
             Error::TensorDtype { name, dtype } => {
-                write!(f, "tensor '{name}' is stored as {dtype}: save the model as F32, F16 or BF16")
+                write!(
+                    f,
+                    "tensor '{name}' is stored as {dtype}: save the model as F32, F16 or BF16, or as GGUF in Q8_0, Q4_0 to Q5_1 or Q4_K to Q6_K"
+                )
             }
             Error::BadConfig { field, reason } => write!(f, "config.json: {field} {reason}"),
             Error::BadTokenizer { reason } => {
@@ -190,7 +193,7 @@ impl fmt::Display for Error {
             Error::OutOfMemory { what, bytes } => {
                 write!(
                     f,
-                    "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength"
+                    "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength, or a smaller model (Model.estimate tells what one needs)"
                 )
             }
             Error::DeviceLost { reason } => {

@@ -21,17 +21,31 @@ pub(super) struct Listing {
     names: Option<Names>,
 }
 
-/// One tensor.
-pub(super) struct Listed {
+/// One tensor of a file's start.
+pub struct Listed {
+    /// Name in the file.
     pub name: String,
     /// None: its number format is none of weights.
     pub kind: Option<BlockType>,
     /// What the format is called.
     pub format: String,
+    /// Length of each dimension, outermost first.
     pub shape: Vec<usize>,
     /// First byte, counted from the start of the file.
     pub start: u64,
+    /// Length in bytes.
     pub bytes: u64,
+}
+
+/// The tensors of a file, called `file` in errors, in the order of their bytes, from a start that may end anywhere after they are listed:
+/// [`Error::FileTruncated`] before that.
+pub fn listed(file: &str, mut start: &[u8]) -> Result<Vec<Listed>> {
+    let mut collected = Start::default();
+    if let Some((listing, _)) = collected.feed(file, &mut start, true)? {
+        return Ok(listing.tensors);
+    }
+    let actual = collected.head.len() as u64;
+    Err(Error::FileTruncated { file: file.into(), expected: collected.least(file)?.max(actual + 1), actual })
 }
 
 impl Listing {

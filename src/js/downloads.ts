@@ -35,7 +35,7 @@ export class Downloads {
 
   /** Opens files side by side, so that all sizes are known before the first byte is counted. */
   async openAll<F extends ModelFile>(files: readonly F[]): Promise<Record<F, Download>> {
-    const opened = await Promise.allSettled(files.map((file) => (file === "model.safetensors" ? this.#openWeights() : this.#open(file))));
+    const opened = await Promise.allSettled(files.map((file) => (file === "model.safetensors" ? this.openWeights() : this.#open(file))));
     const found = opened.map((result, at) => {
       if (result.status === "rejected") throw result.reason;
       return [files[at], result.value] as const;
@@ -70,11 +70,16 @@ export class Downloads {
     return download.bytes(this.#watcher(file), this.#keeper(download), this.#signal, this.#args.sha256[file]);
   }
 
-  /** The weights, chunk by chunk: no whole copy is held on the way. */
-  async feed(session: Session, download: Download): Promise<void> {
+  /** The bytes of a file in order. */
+  chunks(download: Download): AsyncGenerator<Uint8Array, void, undefined> {
+    return download.chunks(this.#watcher(download.file), this.#keeper(download), this.#signal);
+  }
+
+  /** The weights, chunk by chunk: no whole copy is held on the way. `chunks` are those of a file whose start was read before. */
+  async feed(session: Session, download: Download, chunks?: AsyncIterable<Uint8Array>): Promise<void> {
     session.beginWeights();
     if (download.file === INDEX) await this.#feedShards(session, download);
-    else await this.#feedFile(session, download);
+    else await this.#feedFile(session, download, chunks);
     await session.finishWeights();
   }
 
@@ -103,9 +108,8 @@ export class Downloads {
     return download.bytes({ add: bounded, done }, this.#keeper(download), this.#signal, this.#args.sha256[download.file]);
   }
 
-  async #feedFile(session: Session, download: Download): Promise<void> {
+  async #feedFile(session: Session, download: Download, chunks: AsyncIterable<Uint8Array> = this.chunks(download)): Promise<void> {
     session.beginFile(download.file, download.length, this.#args.sha256[download.file]);
-    const chunks = download.chunks(this.#watcher(download.file), this.#keeper(download), this.#signal);
     for await (const chunk of chunks) session.feedWeights(chunk);
   }
 
@@ -116,7 +120,7 @@ export class Downloads {
 
   /** Deletes the cache entry that an error is about; `true` if a fresh copy may help. */
   async dropDamaged(error: unknown): Promise<boolean> {
-    const file = damagedFile(error);
+    const file = damagedFile(error, this.#args.source.gguf?.file);
     // An error names the file that it found damaged, and that can only be one that was opened.
     if (!file || !this.#opened.some((download) => download.file === file)) return false;
     await this.drop(file);
@@ -131,8 +135,11 @@ export class Downloads {
     return download;
   }
 
-  // Only its server knows whether a model has one file or shards; without it, a kept index says so.
-  async #openWeights(): Promise<Download> {
+  /** The file of the weights: the GGUF, or `model.safetensors`, or the index of shards. */
+  async openWeights(): Promise<Download> {
+    const { gguf } = this.#args.source;
+    if (gguf) return this.#open(gguf.file);
+    // Only its server knows whether a model has one file or shards; without it, a kept index says so.
     if (await this.#isKept(INDEX)) return this.#open(INDEX);
     try {
       return await this.#open("model.safetensors");
@@ -173,11 +180,12 @@ function tooLong(file: string, most: number): Ia3Error {
   return new Ia3Error("chat-template-failed", `${file} has more than ${most} bytes: give the one of the model`, { file });
 }
 
-/** The file that an error finds damaged. */
-function damagedFile(error: unknown): string | undefined {
+/** The file that an error finds damaged; all that `gguf` tells is in that one. */
+function damagedFile(error: unknown, gguf: string | undefined): string | undefined {
   const { code, details } = toIa3Error(error);
   if (!DAMAGED.includes(code)) return undefined;
   if (typeof details["file"] === "string") return details["file"];
+  if (gguf !== undefined) return gguf;
   if (code === "bad-config") return "config.json";
   return code === "bad-tokenizer" ? "tokenizer.json" : "model.safetensors";
 }

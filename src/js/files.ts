@@ -45,7 +45,7 @@ export async function bytesOf(contents: Blob | Uint8Array): Promise<Uint8Array> 
 }
 
 function missing(paths: string[], required: readonly string[], code: ErrorCode): Ia3Error {
-  const absent = required.filter((name) => !paths.some((path) => path.slice(folderOf(path).length) === name));
+  const absent = required.filter((name) => !paths.some((path) => nameOf(path) === name));
   const what = absent.length > 0 ? `${absent.join(", ")} is missing` : `${required.join(", ")} are not in one folder`;
   return new Ia3Error(code, `${what}; the files are: ${paths.slice(0, 20).join(", ") || "none"}`, { missing: absent });
 }
@@ -56,6 +56,11 @@ function isList(files: LocalFiles): files is FileList | readonly File[] {
 
 function pathOf(file: File): string {
   return file.webkitRelativePath || file.name;
+}
+
+/** What a file is called in its folder. */
+export function nameOf(path: string): string {
+  return path.slice(folderOf(path).length);
 }
 
 function folderOf(path: string): string {

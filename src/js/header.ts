@@ -1,10 +1,12 @@
-// How large a model is, from its configuration and the headers of its weights: nothing else is fetched.
+// How large a model is, from its configuration and the headers of its weights, or from the start of its GGUF: nothing else is fetched.
 
 import { Ia3Error } from "./errors.js";
-import { announcedLength, chunksOf, isAbsent, join, request, type Fetch } from "./http.js";
+import { ggufStart } from "./gguf.js";
+import { announcedLength, chunksOf, isAbsent, join, request, wholeLength, type Fetch } from "./http.js";
 import { CHATS, INDEX, type EstimateArgs, type ResolvedSource } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
 import { LONGEST_INDEX, indexTooLong, shardsOf } from "./shards.js";
+import { Parts } from "./parts.js";
 import { placeOf } from "./source.js";
 
 /** Fetched at once: a header has about 100 bytes a tensor, so most are inside and need no second request. */
@@ -21,8 +23,35 @@ interface Prefix {
 }
 
 /** Sizes for the given shape. Files that are at hand cost no download. */
-export async function measure(
+export function measure(
   { source, ...options }: EstimateArgs,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<{ downloadBytes: number; memoryBytes: number }> {
+  return source.gguf ? measureGguf(source.gguf, options, runtime, signal) : measureFolder(source, options, runtime, signal);
+}
+
+async function measureGguf(
+  { file, place }: NonNullable<ResolvedSource["gguf"]>,
+  options: Omit<EstimateArgs, "source">,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<{ downloadBytes: number; memoryBytes: number }> {
+  const glue = await runtime.glue();
+  const parts = new Parts(place, runtime.fetch, signal);
+  const chunks = parts.chunks();
+  try {
+    const { files, bytes } = await ggufStart(file, chunks, glue);
+    const { weightBytes, memoryBytes } = glue.estimate(new TextDecoder().decode(files["config.json"]), [bytes], options);
+    return { downloadBytes: typeof place === "string" ? (parts.size ?? weightBytes) : 0, memoryBytes };
+  } finally {
+    await chunks.return();
+  }
+}
+
+async function measureFolder(
+  source: ResolvedSource,
+  options: Omit<EstimateArgs, "source">,
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<{ downloadBytes: number; memoryBytes: number }> {
@@ -87,13 +116,6 @@ async function start(source: ResolvedSource, file: string, length: number, fetch
   const response = await request(fetch, place, { signal, headers: { range: `bytes=0-${length - 1}` } });
   const bytes = await join(atMost(response.body ?? new Blob().stream(), length));
   return { bytes, size: wholeLength(response) };
-}
-
-/** The size of a whole file, of which the answer may be a part. */
-function wholeLength(response: Response): number | undefined {
-  if (response.status !== 206) return announcedLength(response);
-  const [, total] = response.headers.get("content-range")?.split("/") ?? [];
-  return total === undefined || total === "*" ? undefined : Number(total);
 }
 
 // A server that ignores the range sends the whole file: the stream is cancelled when enough has come.

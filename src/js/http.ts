@@ -35,6 +35,13 @@ export function announcedLength(response: Response): number | undefined {
   return length !== null && coding === "identity" ? Number(length) : undefined;
 }
 
+/** The size of a whole file, of which an answer may be a part; `undefined` where the server does not say. */
+export function wholeLength(response: Response): number | undefined {
+  if (response.status !== 206) return announcedLength(response);
+  const [, total] = response.headers.get("content-range")?.split("/") ?? [];
+  return total === undefined || total === "*" ? undefined : Number(total);
+}
+
 /** The chunks of a stream, which is cancelled when the consumer stops early. (Safari's streams cannot be iterated.) */
 export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = stream.getReader();

@@ -35,10 +35,13 @@ import type {
 /** Starts the module; later calls return the first instance. */
 export default function init(input: { module_or_path: URL | string }): Promise<unknown>;
 
-/** Sizes of a model from its configuration and the first bytes of each file of its weights, which hold the whole header. */
+/** The files of a folder that a GGUF stands for, by name, from its first bytes; `undefined` where they are too few. `file` is its name in errors. */
+export function ggufFiles(file: string, start: Uint8Array): Record<"config.json" | "tokenizer.json" | "tokenizer_config.json", Uint8Array> | undefined;
+
+/** Sizes of a model from its configuration and the first bytes of each file of its weights, which list all tensors. */
 export function estimate(
   configJson: string,
-  headerPrefixes: Uint8Array[],
+  starts: Uint8Array[],
   options: {
     batchSize: number;
     maxLength: number;

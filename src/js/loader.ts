@@ -1,12 +1,13 @@
 // Brings a base model's files into a session: when it is loaded, and again when its device was lost.
 
 import { FileCache } from "./cache.js";
-import { chatSource, noTemplate, LONGEST_CHAT_FILE, type ChatSource } from "./chat-source.js";
+import { chatSource, noTemplate, LONGEST_CHAT_FILE, type ChatFiles, type ChatSource } from "./chat-source.js";
 import { Downloads } from "./downloads.js";
 import type { Ia3Error } from "./errors.js";
+import { ggufStart, resumed } from "./gguf.js";
 import type { Session } from "./ia3_web.js";
 import { CHATS, MODEL_FILES, type Call, type LoadArgs } from "./protocol.js";
-import type { Runtime } from "./runtime.js";
+import type { Glue, Runtime } from "./runtime.js";
 import type { DeviceInfo, ProgressEvent } from "./types.js";
 
 /** A loaded base model. */
@@ -29,40 +30,66 @@ export class Loader {
 
   /** A session with the weights on its device. */
   load(call: Call<ProgressEvent>): Promise<Loaded> {
-    return this.#attempt(call, async (downloads) => {
-      const files = await downloads.openAll(MODEL_FILES);
-      const [glue, config, tokenizer, chat] = await Promise.all([
-        this.#runtime.glue(),
-        downloads.bytes(files["config.json"]),
-        downloads.bytes(files["tokenizer.json"]),
-        this.#chat(downloads),
-      ]);
-      const session = new glue.Session(config, tokenizer, this.#sessionOptions());
-      try {
-        const device = await session.openDevice(this.#args.device);
-        await downloads.feed(session, files["model.safetensors"]);
-        return { session, device, chat };
-      } catch (error) {
-        release(session);
-        throw error;
-      }
-    });
+    return this.#attempt(call, (downloads) => (this.#args.source.gguf ? this.#loadGguf(downloads) : this.#loadFolder(downloads)));
   }
 
   /** A fresh device with the weights on it, for a session that lost its own. */
   reload(session: Session, call: Call<ProgressEvent>): Promise<DeviceInfo> {
     return this.#attempt(call, async (downloads) => {
       const device = await session.openDevice(this.#args.device);
-      const { "model.safetensors": weights } = await downloads.openAll(["model.safetensors"]);
-      await downloads.feed(session, weights);
+      await downloads.feed(session, await downloads.openWeights());
       return device;
     });
   }
 
-  async #chat(downloads: Downloads): Promise<ChatSource | Ia3Error> {
+  async #loadFolder(downloads: Downloads): Promise<Loaded> {
+    const files = await downloads.openAll(MODEL_FILES);
+    const chatFiles = { read: (file: string) => downloads.optional(file, LONGEST_CHAT_FILE), drop: (file: string) => downloads.drop(file) };
+    const [glue, config, tokenizer, chat] = await Promise.all([
+      this.#runtime.glue(),
+      downloads.bytes(files["config.json"]),
+      downloads.bytes(files["tokenizer.json"]),
+      this.#chat(chatFiles),
+    ]);
+    return this.#session(glue, config, tokenizer, chat, (session) => downloads.feed(session, files["model.safetensors"]));
+  }
+
+  // Its start makes the session, and is then the first that the session is fed: nothing is fetched twice.
+  async #loadGguf(downloads: Downloads): Promise<Loaded> {
+    const [glue, weights] = await Promise.all([this.#runtime.glue(), downloads.openWeights()]);
+    const chunks = downloads.chunks(weights);
+    try {
+      const start = await ggufStart(weights.file, chunks, glue);
+      const { "config.json": config, "tokenizer.json": tokenizer } = start.files;
+      const files: Readonly<Record<string, Uint8Array>> = start.files;
+      const chat = await this.#chat({ read: async (file) => files[file], drop: () => downloads.drop(weights.file) });
+      return await this.#session(glue, config, tokenizer, chat, (session) => downloads.feed(session, weights, resumed(start, chunks)));
+    } finally {
+      await chunks.return();
+    }
+  }
+
+  async #session(
+    glue: Glue,
+    config: Uint8Array,
+    tokenizer: Uint8Array,
+    chat: ChatSource | Ia3Error,
+    feed: (session: Session) => Promise<void>,
+  ): Promise<Loaded> {
+    const session = new glue.Session(config, tokenizer, this.#sessionOptions());
+    try {
+      const device = await session.openDevice(this.#args.device);
+      await feed(session);
+      return { session, device, chat };
+    } catch (error) {
+      release(session);
+      throw error;
+    }
+  }
+
+  async #chat(files: ChatFiles): Promise<ChatSource | Ia3Error> {
     const { task, chatTemplate } = this.#args;
     if (task !== CHATS) return noTemplate(`the task is ${task}, and only ${CHATS} knows messages`);
-    const files = { read: (file: string) => downloads.optional(file, LONGEST_CHAT_FILE), drop: (file: string) => downloads.drop(file) };
     return chatSource(files, chatTemplate);
   }
 

@@ -92,7 +92,7 @@ export class Model {
   /**
    * Loads a base model: fetches its files (or finds them in the cache) and puts the weights on a device.
    *
-   * @param source a Hub id, the URL of a folder, or files
+   * @param source a Hub id, the URL of a folder or of a GGUF, or files
    */
   static async fromPretrained(source: ModelSource, options?: LoadOptions): Promise<Model> {
     const given = checked("fromPretrained", options, LOAD);
@@ -110,7 +110,7 @@ export class Model {
     }
   }
 
-  /** What a model will fetch and hold, found out from its configuration and the header of its weights. */
+  /** What a model will fetch and hold, found out from its configuration and the header of its weights, or the start of its GGUF. */
   static estimate(source: ModelSource, options?: EstimateOptions): Promise<Estimate> {
     return estimate(source, options);
   }

@@ -34,6 +34,7 @@ import type {
   PlanOptions,
   RunOptions,
   SaveOptions,
+  ModelSourceOptions,
   SourceOptions,
   TrainOptions,
 } from "./types.js";
@@ -47,13 +48,15 @@ const worker: Check = (value) =>
 
 const source = { baseUrl: text, revision: text, signal } satisfies Checks<SourceOptions>;
 
+const modelSource = { ...source, ggufFile: text } satisfies Checks<ModelSourceOptions>;
+
 const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "text2text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
 
 const engine = { worker } satisfies Checks<EngineOptions>;
 
 /** Of `Model.fromPretrained`. */
 export const LOAD = {
-  ...source,
+  ...modelSource,
   ...engine,
   ...head,
   device: oneOf("auto", "webgpu", "wasm"),
@@ -68,7 +71,7 @@ export const LOAD = {
 
 /** Of `Model.estimate`. */
 export const ESTIMATE = {
-  ...source,
+  ...modelSource,
   ...engine,
   ...head,
   batchSize: positive,

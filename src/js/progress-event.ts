@@ -5,7 +5,7 @@ import type { Device, Task } from "./types.js";
 /** A file is about to be looked for, in the cache and then on the network. */
 export interface InitiateEvent {
   status: "initiate";
-  /** Hub id, folder URL or `files`. */
+  /** Hub id, URL or `files`. */
   name: string;
   /** File name. */
   file: string;

@@ -44,13 +44,15 @@ export type ModelFile = (typeof MODEL_FILES)[number];
 
 /** A source after names are resolved. */
 export interface ResolvedSource {
-  /** Hub id, folder URL or `files`: what progress events call it. */
+  /** Hub id, URL or `files`: what progress events call it. */
   name: string;
   /** Hub id and revision, where the source is one. */
   modelId: string | null;
   revision: string | null;
   /** The absolute URL of its folder, which ends with `/`, or its files by name. */
   folder: string | Readonly<Record<string, Blob>>;
+  /** The GGUF that is the whole model, in place of the files of a folder: its name, and its absolute URL or its contents. */
+  gguf: { file: string; place: string | Blob } | null;
 }
 
 /** What an engine needs to load a base model, and to load it again. */

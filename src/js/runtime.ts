@@ -4,7 +4,7 @@ import { Ia3Error } from "./errors.js";
 import type { Fetch } from "./http.js";
 
 /** The exports of the WebAssembly module that the engine uses. */
-export type Glue = Pick<typeof import("./ia3_web.js"), "Session" | "estimate">;
+export type Glue = Pick<typeof import("./ia3_web.js"), "Session" | "estimate" | "ggufFiles">;
 
 /** An engine's surroundings. */
 export interface Runtime {
@@ -21,7 +21,7 @@ export function runtime(glue: () => Promise<Glue>): Runtime {
 }
 
 /** Starts the module that lies beside this script. */
-export async function startModule({ default: init, Session, estimate }: typeof import("./ia3_web.js")): Promise<Glue> {
+export async function startModule({ default: init, Session, estimate, ggufFiles }: typeof import("./ia3_web.js")): Promise<Glue> {
   const url = new URL("./ia3_web_bg.wasm", import.meta.url);
   try {
     await init({ module_or_path: url });
@@ -30,5 +30,5 @@ export async function startModule({ default: init, Session, estimate }: typeof i
     const text = `${url.href} cannot be started (${String(cause)}): it must lie beside the script, and a CSP must allow 'wasm-unsafe-eval'`;
     throw new Ia3Error("file-unreachable", text, { url: url.href }, { cause });
   }
-  return { Session, estimate };
+  return { Session, estimate, ggufFiles };
 }

@@ -1,9 +1,9 @@
 // Names of base models and adapters made into absolute URLs.
 
 import { Ia3Error } from "./errors.js";
-import { byPath, oneFolder, type Paths } from "./files.js";
+import { byPath, nameOf, oneFolder, type Paths } from "./files.js";
 import { INDEX, MODEL_FILES, type ResolvedSource } from "./protocol.js";
-import type { ModelSource } from "./types.js";
+import type { ModelSource, ModelSourceOptions } from "./types.js";
 
 const HUB = "https://huggingface.co";
 
@@ -39,29 +39,77 @@ export function remoteFolder(source: string, { baseUrl = HUB, revision = "main" 
 }
 
 /** The files of a base model. */
-export function modelSource(source: ModelSource, options: HubOptions): ResolvedSource {
-  if (typeof source === "string") {
-    const { url, modelId, revision } = remoteFolder(source, options);
-    return { name: modelId ?? url, modelId, revision, folder: url };
-  }
-  const local = Object.entries(localFolder(byPath(source))).filter(([file]) => /^[^/]+\.(json|jinja|safetensors)$/.test(file));
+export function modelSource(source: ModelSource, options: ModelSourceOptions): ResolvedSource {
+  if (typeof source === "string") return remoteSource(source, options);
+  const local = { name: "files", modelId: null, revision: null };
+  const paths = byPath(source);
+  const path = localGguf(Object.keys(paths), options.ggufFile);
   // Bytes become a Blob, so that handing them to a worker (again, after a crash) copies a handle and not the weights.
-  const folder = Object.fromEntries(local.map(([file, contents]) => [file, asBlob(contents)]));
-  return { name: "files", modelId: null, revision: null, folder };
+  if (path !== undefined) return { ...local, folder: {}, gguf: { file: nameOf(path), place: asBlob(paths[path]!) } };
+  const files = Object.entries(localFolder(paths)).filter(([file]) => /^[^/]+\.(json|jinja|safetensors)$/.test(file));
+  return { ...local, folder: Object.fromEntries(files.map(([file, contents]) => [file, asBlob(contents)])), gguf: null };
 }
 
 /** Where a file of a base model is: its URL or its contents. */
-export function placeOf({ folder }: ResolvedSource, file: string): string | Blob {
+export function placeOf({ folder, gguf }: ResolvedSource, file: string): string | Blob {
+  if (file === gguf?.file) return gguf.place;
   if (typeof folder === "string") return folder + file;
   const found = Object.hasOwn(folder, file) ? folder[file] : undefined;
   if (found) return found;
   throw new Ia3Error("file-unreachable", `${file} is missing among the files given: add it`, { missing: [file] });
 }
 
+function remoteSource(source: string, { ggufFile, ...hub }: ModelSourceOptions): ResolvedSource {
+  const url = isUrl(source) ? new URL(absolute(source)) : undefined;
+  if (url && isGguf(url.pathname)) {
+    if (ggufFile !== undefined) throw badGguf(`names a file in a folder, and ${source} is a file itself: leave it out, or give the folder's URL`, ggufFile);
+    const folder = new URL(".", url).href;
+    return { name: url.href, modelId: null, revision: null, folder, gguf: { file: decoded(nameOf(url.pathname)), place: url.href } };
+  }
+  const { url: folder, modelId, revision } = remoteFolder(source, hub);
+  const gguf = ggufFile === undefined ? null : { file: ggufFile, place: folder + escaped(ggufFile) };
+  return { name: modelId ?? folder, modelId, revision, folder, gguf };
+}
+
+/** The path of the GGUF among files that were given, if there is one. */
+function localGguf(paths: readonly string[], wanted: string | undefined): string | undefined {
+  const all = paths.filter(isGguf);
+  const found = wanted === undefined ? all : all.filter((path) => `/${path}`.endsWith(`/${wanted}`));
+  if (found.length === 0 && wanted !== undefined) {
+    throw new Ia3Error("file-unreachable", `${wanted} is missing among the files given: add it`, { missing: [wanted] });
+  }
+  if (found.length <= 1) return found[0];
+  const text = `does not name one of the ${found.length} GGUF files (${found.slice(0, 20).join(", ")}): name the one that is the model; one that is split into several has to be joined first (llama-gguf-split --merge)`;
+  throw new Ia3Error("bad-option", `option ggufFile ${text}`, { option: "ggufFile", files: found });
+}
+
+function isGguf(path: string): boolean {
+  return /\.gguf$/i.test(path);
+}
+
+/** A path below a folder as a part of its URL. */
+function escaped(path: string): string {
+  const parts = path.split("/");
+  if (!isGguf(path) || parts.some((part) => part === "" || part === "." || part === "..")) throw badGguf("must be a file in the folder, and end in .gguf", path);
+  return parts.map(encodeURIComponent).join("/");
+}
+
+function badGguf(text: string, ggufFile: string): Ia3Error {
+  return new Ia3Error("bad-option", `option ggufFile ${text}`, { option: "ggufFile", value: ggufFile });
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Weights in one file come before those in shards. */
 function localFolder(paths: Paths<Blob | Uint8Array>): Paths<Blob | Uint8Array> {
   const [config, tokenizer, weights] = MODEL_FILES;
-  const has = (name: string) => Object.keys(paths).some((path) => path.split("/").at(-1) === name);
+  const has = (name: string) => Object.keys(paths).some((path) => nameOf(path) === name);
   return oneFolder(paths, [config, tokenizer, !has(weights) && has(INDEX) ? INDEX : weights], "file-unreachable");
 }
 

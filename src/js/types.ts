@@ -41,6 +41,9 @@ export type LocalFiles = FileList | readonly File[] | FileMap;
  * `http://`, `https://`, `/`, `./` or `../`), or files: `config.json`, `tokenizer.json` and `model.safetensors`,
  * or in its place `model.safetensors.index.json` and the shards that it names. Where there are, `tokenizer_config.json`,
  * `chat_template.jinja`, `special_tokens_map.json` and `chat_template.json` say how the model chats.
+ *
+ * Or one GGUF: its URL (the path ends in `.gguf`), the option `ggufFile` beside a Hub id or folder, or a file whose name ends in `.gguf`.
+ * Configuration, tokenizer, special tokens and chat template are then its own; other files beside it are not read.
  */
 export type ModelSource = string | LocalFiles;
 
@@ -63,6 +66,15 @@ export interface SourceOptions {
   signal?: AbortSignal;
 }
 
+/** Where the files of a base model are fetched from. */
+export interface ModelSourceOptions extends SourceOptions {
+  /**
+   * The GGUF of a Hub id or folder that is the model, such as `"SmolLM2-135M-Instruct.Q4_1.gguf"` (transformers' `gguf_file`); among files
+   * that were given, the one to take where there are several.
+   */
+  ggufFile?: string;
+}
+
 /** Where the engine runs. */
 export interface EngineOptions {
   /**
@@ -74,7 +86,7 @@ export interface EngineOptions {
 }
 
 /** Options of `Model.fromPretrained`. */
-export interface LoadOptions extends SourceOptions, EngineOptions {
+export interface LoadOptions extends ModelSourceOptions, EngineOptions {
   /** Default `text-classification` if `labels` are given, otherwise `feature-extraction`. */
   task?: Task;
   /** Class names, in the order of the head's rows. At least two for `text-classification` and `token-classification`. */
@@ -91,7 +103,7 @@ export interface LoadOptions extends SourceOptions, EngineOptions {
   sha256?: Readonly<Record<string, string>>;
   /**
    * A Jinja chat template in place of the model's own, for `text-generation`. Default: that of `chat_template.jinja`, `tokenizer_config.json`
-   * or `chat_template.json`; without any, only what has no messages works.
+   * or `chat_template.json`, or of the GGUF; without any, only what has no messages works.
    */
   chatTemplate?: string;
   /** Seed of everything random in the model (a fresh `pooler` head). Default 0. */
@@ -106,7 +118,7 @@ export interface LoadOptions extends SourceOptions, EngineOptions {
 }
 
 /** Options of `Model.estimate`. */
-export interface EstimateOptions extends SourceOptions, EngineOptions {
+export interface EstimateOptions extends ModelSourceOptions, EngineOptions {
   /** Texts per pass of training; an input with choices is one, as long as all of them together. Default 8. */
   batchSize?: number;
   /** Tokens per text. Default 64. */
@@ -126,7 +138,7 @@ export interface EstimateOptions extends SourceOptions, EngineOptions {
 /** What `Model.estimate` finds out before any weight is fetched. */
 export interface Estimate {
   /**
-   * Bytes that loading will fetch: configuration, tokenizer and weights; for `text-generation` also `tokenizer_config.json` and
+   * Bytes that loading will fetch: the GGUF, or configuration, tokenizer and weights; for `text-generation` also `tokenizer_config.json` and
    * `chat_template.jinja`, but not `special_tokens_map.json` and `chat_template.json`, a few kB that only some models need.
    */
   downloadBytes: number;

@@ -2,7 +2,7 @@
 
 use super::{Pooling, Task};
 use crate::adapter::{AdapterConfig, Layout};
-use crate::checkpoint::{BlockType, Header};
+use crate::checkpoint::{Listed, listed};
 use crate::error::Result;
 use crate::graph::{Leaf, Shape};
 use crate::kernel::AdapterKind;
@@ -61,15 +61,14 @@ pub struct Estimate {
     pub memory_bytes: u64,
 }
 
-/// What training with an adapter of PEFT's default targets and AdamW will hold, from `config.json` and the starts of the weights' files.
-pub fn estimate<H: AsRef<[u8]>>(config: &[u8], headers: &[H], options: &EstimateOptions) -> Result<Estimate> {
+/// What training with an adapter of PEFT's default targets and AdamW will hold, from `config.json` and the starts of the weights' files,
+/// safetensors or GGUF (see [`crate::checkpoint::listed`]).
+pub fn estimate<H: AsRef<[u8]>>(config: &[u8], starts: &[H], options: &EstimateOptions) -> Result<Estimate> {
     let model = Model::from_json(config, options.task.task_type(options.pooling))?;
     let mut weight_bytes: u64 = 0;
-    for header in headers {
-        let tensors = Header::parse(header.as_ref())?.tensors;
-        let read = tensors.iter().filter(|tensor| BlockType::from_dtype(tensor.dtype).is_some());
-        let sizes = read.map(|tensor| bytes(&tensor.shape));
-        weight_bytes = sizes.fold(weight_bytes, u64::saturating_add);
+    for start in starts {
+        let held = held(&listed("the file of weights", start.as_ref())?);
+        weight_bytes = weight_bytes.saturating_add(held);
     }
     let base = model.base(options.labels.clone())?;
     let places = base.settle(&mut AdapterConfig::usual(&base.model_type))?;
@@ -91,6 +90,12 @@ pub fn estimate<H: AsRef<[u8]>>(config: &[u8], headers: &[H], options: &Estimate
         working_bytes = working_bytes.max(on_gpu + largest_transfer(&model)?);
     }
     Ok(Estimate { weight_bytes, memory_bytes: weight_bytes.saturating_add(working_bytes) })
+}
+
+/// Bytes that a file's tensors are held in. Those whose number format is none of weights are passed over.
+fn held(tensors: &[Listed]) -> u64 {
+    let read = tensors.iter().filter(|tensor| tensor.kind.is_some());
+    read.map(|tensor| bytes(&tensor.shape)).fold(0, u64::saturating_add)
 }
 
 /// Bytes of what a plan is given: the batch and the constants.

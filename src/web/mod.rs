@@ -21,12 +21,19 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
+/// The files of a folder that a GGUF stands for, by name, from its first bytes; undefined where they are too few.
+#[wasm_bindgen(js_name = ggufFiles)]
+pub fn gguf_files(file: &str, start: &[u8]) -> Result<JsValue, JsValue> {
+    let found = crate::checkpoint::gguf::files(file, start).map_err(to_error)?;
+    Ok(found.map_or(JsValue::UNDEFINED, files_into))
+}
+
 /// Sizes of a model from its configuration and the first bytes of each file of its weights.
 #[wasm_bindgen]
-pub fn estimate(config: &str, headers: Vec<js_sys::Uint8Array>, options: JsValue) -> Result<JsValue, JsValue> {
+pub fn estimate(config: &str, starts: Vec<js_sys::Uint8Array>, options: JsValue) -> Result<JsValue, JsValue> {
     let options: EstimateOptions = from_js("options", options)?;
-    let headers: Vec<Vec<u8>> = headers.iter().map(js_sys::Uint8Array::to_vec).collect();
-    let found = crate::session::estimate(config.as_bytes(), &headers, &options).map_err(to_error)?;
+    let starts: Vec<Vec<u8>> = starts.iter().map(js_sys::Uint8Array::to_vec).collect();
+    let found = crate::session::estimate(config.as_bytes(), &starts, &options).map_err(to_error)?;
     to_js(&found)
 }
 

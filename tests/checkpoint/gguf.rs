@@ -1,8 +1,9 @@
 //! GGUF: every number format against ggml's own Python package, settings, and files that are not what they say.
 
 use ia3_web::Error;
-use ia3_web::checkpoint::gguf::{Gguf, GgufTensor, Value};
+use ia3_web::checkpoint::gguf::{Gguf, GgufTensor, Value, files};
 use ia3_web::checkpoint::{BlockType, Tokenizer, quantisable, quantise};
+use serde_json::json;
 
 const FILE: &[u8] = include_bytes!("../fixtures/gguf/blocks.gguf");
 const ELEMENTS: &[u8] = include_bytes!("../fixtures/gguf/blocks.bin");
@@ -158,4 +159,95 @@ fn an_unknown_tokenizer_is_refused_by_name() {
             found => panic!("{found:?}"),
         }
     }
+}
+
+/// Settings of texts, lists of texts and numbers, without a tensor.
+enum Setting {
+    Text(&'static str),
+    Texts(&'static [&'static str]),
+    Number(u32),
+}
+
+fn settings(entries: &[(&str, Setting)]) -> Vec<u8> {
+    fn text(text: &str) -> Vec<u8> {
+        [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+    }
+    let mut bytes = [b"GGUF".as_slice(), &3_u32.to_le_bytes(), &0_u64.to_le_bytes()].concat();
+    bytes.extend((entries.len() as u64).to_le_bytes());
+    for (name, setting) in entries {
+        bytes.extend(text(name));
+        match setting {
+            Setting::Text(value) => bytes.extend([8_u32.to_le_bytes().to_vec(), text(value)].concat()),
+            Setting::Number(value) => bytes.extend([4_u32.to_le_bytes(), value.to_le_bytes()].concat()),
+            Setting::Texts(values) => {
+                bytes.extend([9_u32.to_le_bytes(), 8_u32.to_le_bytes()].concat());
+                bytes.extend((values.len() as u64).to_le_bytes());
+                values.iter().for_each(|value| bytes.extend(text(value)));
+            }
+        }
+    }
+    bytes
+}
+
+fn tokenizer_config(entries: &[(&str, Setting)]) -> serde_json::Value {
+    let bytes = settings(entries);
+    serde_json::from_slice(&parse(&bytes).unwrap().unwrap().metadata.tokenizer_config().unwrap()).unwrap()
+}
+
+#[test]
+fn a_chat_template_and_special_tokens_are_those_of_the_models_own_file() {
+    let start = include_bytes!("../fixtures/gguf/chat.gguf");
+    let found = files("m.gguf", start).unwrap().unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["config.json", "tokenizer.json", "tokenizer_config.json"]);
+    let config: serde_json::Value = serde_json::from_slice(&found["tokenizer_config.json"]).unwrap();
+    let template = include_str!("../fixtures/chat/chatml/chat_template.jinja");
+    assert_eq!(config, json!({"eos_token": "<|im_end|>", "pad_token": "<pad>", "chat_template": template}));
+    assert!(files("m.gguf", &start[..1000]).unwrap().is_none());
+}
+
+#[test]
+fn templates_with_names_are_a_list_and_tokens_have_the_names_of_hugging_face() {
+    use Setting::*;
+    let found = tokenizer_config(&[
+        ("tokenizer.ggml.tokens", Texts(&["<s>", "</s>", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"])),
+        ("tokenizer.ggml.bos_token_id", Number(0)),
+        ("tokenizer.ggml.eos_token_id", Number(1)),
+        ("tokenizer.ggml.unknown_token_id", Number(2)),
+        ("tokenizer.ggml.seperator_token_id", Number(3)),
+        ("tokenizer.ggml.padding_token_id", Number(4)),
+        ("tokenizer.ggml.cls_token_id", Number(5)),
+        ("tokenizer.ggml.mask_token_id", Number(6)),
+        ("tokenizer.chat_templates", Texts(&["tool_use"])),
+        ("tokenizer.chat_template.tool_use", Text("tools")),
+        ("tokenizer.chat_template", Text("usual")),
+    ]);
+    let templates = json!([{"name": "default", "template": "usual"}, {"name": "tool_use", "template": "tools"}]);
+    let expected = json!({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "[SEP]",
+        "pad_token": "<pad>", "cls_token": "[CLS]", "mask_token": "[MASK]", "chat_template": templates});
+    assert_eq!(found, expected);
+    assert_eq!(tokenizer_config(&[("tokenizer.ggml.bos_token_id", Number(7))]), json!({}));
+}
+
+#[test]
+fn a_template_that_is_no_text_and_a_part_of_a_model_are_refused() {
+    let refused = |entries: &[(&str, Setting)], reason: &str| {
+        let bytes = settings(entries);
+        let file = parse(&bytes).unwrap().unwrap();
+        match file.config().and_then(|_| file.metadata.tokenizer_config()) {
+            Err(Error::NotGguf { reason: found, .. }) => assert!(found.contains(reason), "{found}"),
+            found => panic!("{found:?}"),
+        }
+    };
+    let named = || ("general.architecture", Setting::Text("llama"));
+    refused(&[named(), ("tokenizer.chat_template", Setting::Number(1))], "tokenizer.chat_template is Unsigned(1)");
+    refused(&[named(), ("tokenizer.chat_template.rag", Setting::Number(1))], "tokenizer.chat_template.rag");
+    refused(&[named(), ("split.count", Setting::Number(3))], "one of the 3 files of a model");
+}
+
+#[test]
+fn an_unknown_architecture_is_refused_by_name() {
+    let bytes = settings(&[("general.architecture", Setting::Text("mamba"))]);
+    assert!(
+        matches!(files("m.gguf", &bytes), Err(Error::UnsupportedModel { model_type, .. }) if model_type == "mamba")
+    );
 }

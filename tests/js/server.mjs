@@ -13,10 +13,11 @@ export async function serveFiles(files, { ranges = true } = {}) {
     const found = files[request.url];
     if (typeof found === "function") return found(request, response);
     if (!found) return response.writeHead(404).end("not found");
-    const range = ranges && /^bytes=0-(\d+)$/.exec(request.headers.range ?? "");
+    const range = ranges && /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
     if (!range) return response.writeHead(200, { "content-length": found.length }).end(found);
-    const part = found.subarray(0, Number(range[1]) + 1);
-    response.writeHead(206, { "content-length": part.length, "content-range": `bytes 0-${part.length - 1}/${found.length}` }).end(part);
+    const from = Number(range[1]);
+    const part = found.subarray(from, Number(range[2]) + 1);
+    response.writeHead(206, { "content-length": part.length, "content-range": `bytes ${from}-${from + part.length - 1}/${found.length}` }).end(part);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -70,6 +70,42 @@ test("shards are taken where there is no single file", () => {
   assert.throws(() => placeOf(found, "a-2.safetensors"), { code: "file-unreachable", details: { missing: ["a-2.safetensors"] } });
 });
 
+test("a URL that ends in .gguf is one file, also of the page and with a query", (t) => {
+  globalThis.document = { baseURI: "https://example.org/app/page.html" };
+  t.after(() => delete globalThis.document);
+  const found = modelSource("./m/My%20Model.GGUF?download=true#top", {});
+  const place = "https://example.org/app/m/My%20Model.GGUF?download=true#top";
+  assert.deepEqual(found, { name: place, modelId: null, revision: null, folder: "https://example.org/app/m/", gguf: { file: "My Model.GGUF", place } });
+  assert.equal(placeOf(found, "My Model.GGUF"), place);
+});
+
+test("a GGUF is named beside a Hub id or a folder, with the id's revision", () => {
+  const ofId = modelSource("owner/name.gguf", { ggufFile: "q4/a b.gguf", revision: "v2" });
+  assert.deepEqual([ofId.name, ofId.modelId, ofId.revision], ["owner/name.gguf", "owner/name.gguf", "v2"]);
+  assert.equal(placeOf(ofId, "q4/a b.gguf"), "https://huggingface.co/owner/name.gguf/resolve/v2/q4/a%20b.gguf");
+  assert.equal(placeOf(modelSource("https://example.org/m", { ggufFile: "a.gguf" }), "a.gguf"), "https://example.org/m/a.gguf");
+});
+
+test("what names no GGUF in the folder, or one in a file, is refused", () => {
+  for (const ggufFile of ["model.safetensors", "", "../a.gguf", "/a.gguf", "a//b.gguf", "./a.gguf"]) {
+    assert.throws(() => modelSource("owner/name", { ggufFile }), { code: "bad-option", details: { option: "ggufFile", value: ggufFile } });
+  }
+  assert.throws(() => modelSource("https://example.org/a.gguf", { ggufFile: "b.gguf" }), { code: "bad-option", message: /leave it out/ });
+});
+
+test("a GGUF among files is the model, whatever lies beside it", () => {
+  const { folder, gguf, modelId } = modelSource({ ...model("m/"), "m/a.gguf": bytes }, {});
+  assert.deepEqual([folder, gguf.file, gguf.place.size, modelId], [{}, "a.gguf", 1, null]);
+});
+
+test("of several GGUF files one has to be named", () => {
+  const files = { "m/a.gguf": bytes, "m/b.gguf": new Uint8Array(2), "n/b.gguf": bytes };
+  assert.throws(() => modelSource(files, {}), { code: "bad-option", message: /ggufFile.*--merge/, details: { option: "ggufFile", files: Object.keys(files) } });
+  assert.throws(() => modelSource(files, { ggufFile: "b.gguf" }), { code: "bad-option", details: { option: "ggufFile", files: ["m/b.gguf", "n/b.gguf"] } });
+  assert.deepEqual([modelSource(files, { ggufFile: "a.gguf" }).gguf.file, modelSource(files, { ggufFile: "m/b.gguf" }).gguf.place.size], ["a.gguf", 2]);
+  assert.throws(() => modelSource(files, { ggufFile: "c.gguf" }), { code: "file-unreachable", details: { missing: ["c.gguf"] } });
+});
+
 test("two folders are one too many", () => {
   assert.throws(() => oneFolder({ ...model("a/"), ...model("b/") }, ["config.json"], "bad-adapter"), {
     code: "bad-adapter",

@@ -1,5 +1,6 @@
 // A worker that runs the real engine over a pretended session, in this thread.
 
+import { fakeGgufFiles } from "./gguf-fixtures.mjs";
 import { FakeSession } from "./session.mjs";
 import { source } from "./source.mjs";
 
@@ -14,7 +15,7 @@ export function fakeRuntime(faults = {}, { fetch = globalThis.fetch, caches } = 
     }
   };
   const estimate = (config, headers, options) => ({ weightBytes: headers[0].length, memoryBytes: 1000 * options.batchSize, config });
-  return { glue: async () => ({ Session, estimate }), fetch: (url, init) => fetch(url, init), caches };
+  return { glue: async () => ({ Session, estimate, ggufFiles: fakeGgufFiles(faults) }), fetch: (url, init) => fetch(url, init), caches };
 }
 
 /** As much of `Worker` as the package uses. */

@@ -1,16 +1,16 @@
-//! GGUF files: their start, the configuration and tokenizer that it amounts to, and the tensors as they arrive.
+//! GGUF files: their start, the files that it stands for, and the tensors as they arrive.
 
 use std::fs;
 
-use ia3_web::checkpoint::gguf::Gguf;
+use ia3_web::checkpoint::gguf::{self, Gguf};
 use ia3_web::checkpoint::{StoredTensor, StreamReader, Tokenizer};
 
 use super::mutate::{Random, mutate};
 use super::survive;
 use super::tiny_bert::fixtures;
 
-fn files() -> [Vec<u8>; 4] {
-    ["blocks", "llama-linear", "gemma3_text", "byte-level"]
+fn files() -> [Vec<u8>; 5] {
+    ["blocks", "llama-linear", "gemma3_text", "byte-level", "chat"]
         .map(|name| fs::read(fixtures(&format!("gguf/{name}.gguf"))).unwrap())
 }
 
@@ -34,8 +34,8 @@ fn most(len: usize) -> usize {
 fn starts() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = random.below(4);
-        broken(random, &files[at], &files[(at + 1) % 4])
+        let at = random.below(5);
+        broken(random, &files[at], &files[(at + 1) % 5])
     };
     survive(60_000, 21, make, most, |bytes, _| {
         let Some(file) = Gguf::parse("m.gguf", bytes)? else { return Ok(()) };
@@ -51,8 +51,8 @@ fn starts() {
 fn configurations_and_tokenizers() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = 1 + random.below(3);
-        broken(random, &files[at], &files[4 - at])
+        let at = 1 + random.below(4);
+        broken(random, &files[at], &files[5 - at])
     };
     // JSON with an entry in a map for every token, and what the tokenizer makes of it.
     survive(
@@ -61,9 +61,8 @@ fn configurations_and_tokenizers() {
         make,
         |len| 64 * len + (1 << 16),
         |bytes, _| {
-            let Some(file) = Gguf::parse("m.gguf", bytes)? else { return Ok(()) };
-            file.config()?;
-            Tokenizer::from_bytes(&file.metadata.tokenizer()?).map(|_| ())
+            let Some(found) = gguf::files("m.gguf", bytes)? else { return Ok(()) };
+            Tokenizer::from_bytes(&found["tokenizer.json"]).map(|_| ())
         },
     );
 }
@@ -72,8 +71,8 @@ fn configurations_and_tokenizers() {
 fn tensors_on_their_way_in() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = random.below(4);
-        broken(random, &files[at], &files[(at + 1) % 4])
+        let at = random.below(5);
+        broken(random, &files[at], &files[(at + 1) % 5])
     };
     survive(30_000, 23, make, most, |bytes, random| {
         let length = [None, Some(bytes.len() as u64), Some(random.next())][random.below(3)];

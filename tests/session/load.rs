@@ -3,6 +3,7 @@
 use crate::support::bytes;
 use crate::support::session::*;
 use ia3_web::backend::Backend;
+use ia3_web::checkpoint::gguf::Gguf;
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::models::BatchShape;
 use ia3_web::session::{Continuation, DeviceOption, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate};
@@ -77,6 +78,26 @@ fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
     assert_eq!(told.weight_bytes, weights as u64);
     let held = (session.weight_bytes() + session.adapter_bytes()) as u64 + session.activation_bytes();
     assert!(told.memory_bytes >= held);
+}
+
+#[test]
+fn an_estimate_of_a_gguf_is_that_of_its_safetensors() {
+    let asked = EstimateOptions {
+        task: Task::TextGeneration,
+        labels: Vec::new(),
+        pooling: Pooling::Mean,
+        batch_size: 2,
+        max_length: 16,
+        activation_checkpointing: false,
+        device: DeviceOption::Auto,
+    };
+    let (config, file) = (bytes("families/llama-linear/config.json"), bytes("families/llama-linear/model.safetensors"));
+    let expected = estimate(&config, &[&file], &asked).unwrap();
+    let file = bytes("gguf/llama-linear.gguf");
+    let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
+    let (config, end) = (head.config().unwrap(), head.head_bytes as usize);
+    assert_eq!(estimate(&config, &[&file[..end]], &asked).unwrap(), expected);
+    assert_eq!(estimate(&config, &[&file[..end - 100]], &asked).unwrap_err().code(), "file-truncated");
 }
 
 /// The tiny LLaMA with linear scaling, without weights, on the CPU.

@@ -50,9 +50,13 @@ const ARCHITECTURES: [(&str, &str, Names); 6] = [
 
 impl Gguf<'_> {
     /// `config.json` of this file's model. [`crate::Error::UnsupportedModel`] for an unknown architecture, [`crate::Error::NotGguf`] for a
-    /// setting that cannot be one, or that asks for what is not supported.
+    /// setting that cannot be one, or that asks for what is not supported, and for one of several files.
     pub fn config(&self) -> Result<Vec<u8>> {
         let settings = &self.metadata;
+        if let Some(count) = settings.whole("split.count")?.filter(|count| *count > 1) {
+            let reason = format!("it is one of the {count} files of a model: join them with llama-gguf-split --merge");
+            return Err(not_gguf(settings.file(), reason));
+        }
         let architecture = settings.text("general.architecture")?;
         let Some((_, model_type, names)) = ARCHITECTURES.iter().find(|(name, ..)| *name == architecture) else {
             return Err(crate::Error::UnsupportedModel {

@@ -76,6 +76,11 @@ impl<'a> Metadata<'a> {
         self.file
     }
 
+    /// Names of all settings, in the order of the alphabet.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.settings.keys().copied()
+    }
+
     /// A setting; None where it is absent.
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
         self.settings.get(name).copied()

@@ -4,11 +4,13 @@
 //! name and typed value; name, dimensions (innermost first), number format and place of each tensor; the data, aligned.
 
 mod config;
+mod files;
 mod metadata;
 mod names;
 mod reader;
 mod tokenizer;
 
+pub use files::files;
 pub use metadata::{List, Metadata, Value};
 pub use names::Names;
 
