@@ -4,6 +4,7 @@ import "./package.test.mjs";
 import "./plain.test.mjs";
 import "./vite.test.mjs";
 import "./tasks.test.mjs";
+import "./gguf.test.mjs";
 import "./minilm.test.mjs";
 import "./faults.test.mjs";
 import "./engine.test.mjs";

@@ -11,8 +11,16 @@ import { familyFolder } from "./package.mjs";
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 
-/** Hub ids of the tiny models: by pooling, the encoder of the other tasks, a decoder, and one with an encoder and a decoder. */
-export const TINY = { mean: "tiny/bert-mean", pooler: "tiny/bert", tasks: "tiny/bert-tasks", decoder: "tiny/llama", rewriter: "tiny/t5" };
+/** Hub ids of the tiny models: by pooling, the encoder of the other tasks, decoders, one with an encoder and a decoder, and GGUF files. */
+export const TINY = {
+  mean: "tiny/bert-mean",
+  pooler: "tiny/bert",
+  tasks: "tiny/bert-tasks",
+  decoder: "tiny/llama",
+  qwen3: "tiny/qwen3",
+  rewriter: "tiny/t5",
+  gguf: "tiny/models-GGUF",
+};
 
 /** Hub id of the model that is not in the repository. */
 export const MINILM = "sentence-transformers/all-MiniLM-L6-v2";
@@ -47,7 +55,9 @@ export async function open(t, folder, { file = "", expected, arrange = async () 
     [place(TINY.pooler)]: `${FIXTURES}/tiny-bert`,
     [place(TINY.tasks)]: familyFolder("bert"),
     [place(TINY.decoder)]: familyFolder("llama"),
+    [place(TINY.qwen3)]: familyFolder("qwen3"),
     [place(TINY.rewriter)]: familyFolder("t5"),
+    [place(TINY.gguf)]: `${FIXTURES}/gguf`,
   };
   const server = await serve({ mounts, headers: { "Content-Security-Policy": POLICY } });
   const context = await (on ?? (await sharedBrowser())).newContext();
