@@ -132,7 +132,7 @@ impl fmt::Display for Error {
             Error::TensorMissing { name } => {
                 write!(
                     f,
-                    "the model file has no tensor '{name}': check that config.json and model.safetensors belong together"
+                    "the weights have no tensor '{name}', which the model needs: check that the files belong together"
                 )
             }
             Error::TensorShape { name, expected, found } => write!(
@@ -193,7 +193,7 @@ impl fmt::Display for Error {
             Error::OutOfMemory { what, bytes } => {
                 write!(
                     f,
-                    "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength, or a smaller model (Model.estimate tells what one needs)"
+                    "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength"
                 )
             }
             Error::DeviceLost { reason } => {

@@ -2,7 +2,7 @@
 
 import type { CacheWriter, FileCache } from "./cache.js";
 import { Download, type Watcher } from "./download.js";
-import { Ia3Error, toIa3Error, type ErrorCode } from "./errors.js";
+import { codeOf, Ia3Error, toIa3Error, type ErrorCode } from "./errors.js";
 import { announcedLength, isAbsent, request, type Fetch } from "./http.js";
 import type { Session } from "./ia3_web.js";
 import { Progress } from "./progress.js";
@@ -77,10 +77,14 @@ export class Downloads {
 
   /** The weights, chunk by chunk: no whole copy is held on the way. `chunks` are those of a file whose start was read before. */
   async feed(session: Session, download: Download, chunks?: AsyncIterable<Uint8Array>): Promise<void> {
-    session.beginWeights();
-    if (download.file === INDEX) await this.#feedShards(session, download);
-    else await this.#feedFile(session, download, chunks);
-    await session.finishWeights();
+    try {
+      session.beginWeights();
+      if (download.file === INDEX) await this.#feedShards(session, download);
+      else await this.#feedFile(session, download, chunks);
+      await session.finishWeights();
+    } catch (error) {
+      throw codeOf(error) === "out-of-memory" ? tooLarge(download, error) : error;
+    }
   }
 
   // One after the other: bodies that wait unread would hold all the connections a browser has for one server.
@@ -120,7 +124,7 @@ export class Downloads {
 
   /** Deletes the cache entry that an error is about; `true` if a fresh copy may help. */
   async dropDamaged(error: unknown): Promise<boolean> {
-    const file = damagedFile(error, this.#args.source.gguf?.file);
+    const file = damagedFile(error);
     // An error names the file that it found damaged, and that can only be one that was opened.
     if (!file || !this.#opened.some((download) => download.file === file)) return false;
     await this.drop(file);
@@ -180,12 +184,21 @@ function tooLong(file: string, most: number): Ia3Error {
   return new Ia3Error("chat-template-failed", `${file} has more than ${most} bytes: give the one of the model`, { file });
 }
 
-/** The file that an error finds damaged; all that `gguf` tells is in that one. */
-function damagedFile(error: unknown, gguf: string | undefined): string | undefined {
+/** Smaller batches, which the error of a session advises, are no help while loading. */
+function tooLarge({ file, length }: Download, cause: unknown): Ia3Error {
+  const { details } = toIa3Error(cause);
+  const { bytes } = details;
+  const known = [file !== INDEX && length !== undefined ? `it has ${length} bytes` : "", bytes !== undefined ? `${String(bytes)} more could not be had` : ""];
+  const what = known.filter(Boolean).join(", ");
+  const advice = "load a smaller model, or close other tabs; Model.estimate tells what a model takes and what this browser gives";
+  return new Ia3Error("out-of-memory", `out of memory while loading ${file}${what && ` (${what})`}: ${advice}`, { ...details, file }, { cause });
+}
+
+/** The file that an error finds damaged. */
+function damagedFile(error: unknown): string | undefined {
   const { code, details } = toIa3Error(error);
   if (!DAMAGED.includes(code)) return undefined;
   if (typeof details["file"] === "string") return details["file"];
-  if (gguf !== undefined) return gguf;
   if (code === "bad-config") return "config.json";
   return code === "bad-tokenizer" ? "tokenizer.json" : "model.safetensors";
 }

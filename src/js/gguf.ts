@@ -1,6 +1,6 @@
 // The start of a GGUF, read from its bytes as they come until it tells what model it is.
 
-import { Ia3Error } from "./errors.js";
+import { Ia3Error, toIa3Error } from "./errors.js";
 import type { Glue } from "./runtime.js";
 
 /** The start can only be tried: again whenever so many times as many bytes have come, as the module itself does it. */
@@ -42,6 +42,13 @@ export async function ggufStart(file: string, chunks: AsyncIterator<Uint8Array>,
 export async function* resumed({ bytes }: GgufStart, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes;
   yield* rest;
+}
+
+/** An error that blames a file which `file`, a GGUF, only stands for, as one of `file`; any other as it is. */
+export function ofGguf(file: string, cause: unknown): unknown {
+  const { code, message, details } = toIa3Error(cause);
+  if (code !== "bad-config" && code !== "bad-tokenizer") return cause;
+  return new Ia3Error(code, `${file} cannot be used: its settings, read as the files of Hugging Face, say: ${message}`, { ...details, file }, { cause });
 }
 
 function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {

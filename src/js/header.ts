@@ -1,7 +1,7 @@
 // How large a model is, from its configuration and the headers of its weights, or from the start of its GGUF: nothing else is fetched.
 
 import { Ia3Error } from "./errors.js";
-import { ggufStart } from "./gguf.js";
+import { ggufStart, ofGguf } from "./gguf.js";
 import { announcedLength, chunksOf, isAbsent, join, request, wholeLength, type Fetch } from "./http.js";
 import { CHATS, INDEX, type EstimateArgs, type ResolvedSource } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
@@ -44,6 +44,8 @@ async function measureGguf(
     const { files, bytes } = await ggufStart(file, chunks, glue);
     const { weightBytes, memoryBytes } = glue.estimate(new TextDecoder().decode(files["config.json"]), [bytes], options);
     return { downloadBytes: typeof place === "string" ? (parts.size ?? weightBytes) : 0, memoryBytes };
+  } catch (error) {
+    throw ofGguf(file, error);
   } finally {
     await chunks.return();
   }

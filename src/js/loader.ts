@@ -4,7 +4,7 @@ import { FileCache } from "./cache.js";
 import { chatSource, noTemplate, LONGEST_CHAT_FILE, type ChatFiles, type ChatSource } from "./chat-source.js";
 import { Downloads } from "./downloads.js";
 import type { Ia3Error } from "./errors.js";
-import { ggufStart, resumed } from "./gguf.js";
+import { ggufStart, ofGguf, resumed } from "./gguf.js";
 import type { Session } from "./ia3_web.js";
 import { CHATS, MODEL_FILES, type Call, type LoadArgs } from "./protocol.js";
 import type { Glue, Runtime } from "./runtime.js";
@@ -64,6 +64,8 @@ export class Loader {
       const files: Readonly<Record<string, Uint8Array>> = start.files;
       const chat = await this.#chat({ read: async (file) => files[file], drop: () => downloads.drop(weights.file) });
       return await this.#session(glue, config, tokenizer, chat, (session) => downloads.feed(session, weights, resumed(start, chunks)));
+    } catch (error) {
+      throw ofGguf(weights.file, error);
     } finally {
       await chunks.return();
     }

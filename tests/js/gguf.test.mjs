@@ -94,12 +94,14 @@ test("the second load and a lost device work with the server off", async (t) => 
   assert.deepEqual(weightsOf(session), Buffer.from(FILE));
 });
 
-for (const [code, method] of [["not-gguf", "ggufFiles"], ["bad-config", "create"], ["bad-tokenizer", "create"], ["file-hash", "finishWeights"]]) {
+const DAMAGED = [["not-gguf", "ggufFiles", { file: NAME }], ["bad-config", "create", {}], ["bad-tokenizer", "create", {}], ["file-hash", "finishWeights", { file: NAME }]];
+
+for (const [code, method, details] of DAMAGED) {
   test(`a kept copy that turns out ${code} is deleted and fetched again`, async (t) => {
     const server = await hub(t);
     const caches = fakeCaches();
     await start(server, { caches }).loaded;
-    const { loaded, sessions } = start(server, { caches, faults: { [method]: [wasmError(code)] } });
+    const { loaded, sessions } = start(server, { caches, faults: { [method]: [wasmError(code, details)] } });
     await loaded;
     assert.equal(server.requests.length, 2);
     assert.deepEqual(weightsOf(sessions.at(-1)), Buffer.from(FILE));
@@ -127,6 +129,11 @@ test("a model that cannot be used is refused at its start: nothing more is fetch
   const before = sent;
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(sent, before, "the server still sends");
+});
+
+test("what its settings make of it is blamed on the file itself", async (t) => {
+  const { loaded } = start(await hub(t), { faults: { create: [wasmError("bad-config", { field: "hidden_size" })] } });
+  await assert.rejects(loaded, { code: "bad-config", message: /Tiny\.Q4_1\.gguf.*a message for bad-config/, details: { field: "hidden_size", file: NAME } });
 });
 
 test("a file that is none is named, and one that breaks off is truncated", async (t) => {

@@ -192,6 +192,15 @@ test("an unsuitable model is no reason to fetch it twice", async (t) => {
   assert.equal(server.requests.length, 3);
 });
 
+test("out of memory while loading says how much was there and could not be had, and what tells it before", async (t) => {
+  const faults = { feedWeights: [wasmError("out-of-memory", { bytes: 4096 })] };
+  const { loaded, sessions } = start(await hub(t), { faults });
+  await assert.rejects(loaded, {
+    code: "out-of-memory", message: /model\.safetensors.*300000 bytes, 4096 more.*Model\.estimate/, details: { bytes: 4096, file: "model.safetensors" },
+  });
+  assert.equal(sessions[0].freed, true);
+});
+
 test("a lost device gets the weights again, from the cache", async (t) => {
   const server = await hub(t);
   const { loaded, loader } = start(server, { caches: fakeCaches() });

@@ -23,23 +23,28 @@ test("by its URL it scores and trains as its safetensors does, and its estimate 
     async ([url, twin, rows, examples]) => {
       const options = { task: "text-generation", device: "wasm", baseUrl: "/hub" };
       const estimate = await ia3.Model.estimate(url, options);
+      const file = async (name) => (await fetch(twin + name)).blob();
+      // The token that ends a text is a setting of the GGUF, which its original lacks.
+      const config = { ...JSON.parse(await (await file("config.json")).text()), eos_token_id: 3 };
+      const files = { "config.json": new Blob([JSON.stringify(config)]), "tokenizer.json": await file("tokenizer.json"), "model.safetensors": await file("model.safetensors") };
       const results = [];
-      for (const source of [url, twin]) {
+      for (const source of [url, files]) {
         const model = await ia3.Model.fromPretrained(source, options);
         await model.addAdapter("learned");
         const scores = (await model.score(rows)).map(({ tokenLogProbs }) => tokenLogProbs);
         const { losses } = await model.train("learned", examples, { steps: 3, learningRate: 0.01 });
-        results.push({ scores, losses, base: JSON.parse(new TextDecoder().decode((await model.saveAdapter("learned"))["adapter_config.json"])) });
+        const config = JSON.parse(new TextDecoder().decode((await model.saveAdapter("learned"))["adapter_config.json"]));
+        results.push({ scores, losses, base: config.base_model_name_or_path });
         model.dispose();
       }
       return { estimate, results };
     },
-    [`${place(TINY.gguf)}qwen3.gguf`, TINY.qwen3, ROWS, EXAMPLES],
+    [`${place(TINY.gguf)}qwen3.gguf`, place(TINY.qwen3), ROWS, EXAMPLES],
   );
   const [gguf, twin] = found.results;
   close(gguf.scores, twin.scores, 1e-4, "scores");
   close(gguf.losses, twin.losses, 1e-4, "losses");
-  assert.deepEqual([gguf.base.base_model_name_or_path, twin.base.base_model_name_or_path], [null, TINY.qwen3]);
+  assert.equal(gguf.base, null);
   assert.equal(found.estimate.downloadBytes, fixture("gguf/qwen3.gguf").length);
   assert.deepEqual(ranges, ["bytes=0-1048575", null]);
 });
@@ -108,7 +113,7 @@ const BROKEN = {
   "that ends in its tensors": ["file-truncated", /chat\.gguf/, { body: FILE.subarray(0, FILE.length - 1000) }],
   "of an unknown architecture": ["unsupported-model", /mamba.*llama/, { body: other("\0llama", "\0mamba") }],
   "with an unknown tokenizer": ["not-gguf", /chat\.gguf.*spm2/, { body: other("\0gpt2", "\0spm2") }],
-  "without a tensor of its model": ["tensor-missing", /model\.norm/, { body: other("output_norm", "output_none") }],
+  "without a tensor of its model": ["tensor-missing", /'norm\.weight'/, { body: other("output_norm", "output_none") }],
 };
 
 for (const [name, [code, message, answer]] of Object.entries(BROKEN)) {
