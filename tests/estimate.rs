@@ -8,7 +8,9 @@ use ia3_web::backend::Backend;
 use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::write;
 use ia3_web::models::Model;
-use ia3_web::session::{DeviceOption, EstimateOptions, Example, Pooling, Session, SessionOptions, Task, estimate};
+use ia3_web::session::{
+    DeviceOption, Dtype, EstimateOptions, Example, Pooling, Session, SessionOptions, Task, estimate,
+};
 use ia3_web::train::TrainOptions;
 use pollster::block_on;
 use serde_json::json;
@@ -85,7 +87,13 @@ fn examples_of(task: Task) -> Vec<Example> {
 
 /// What was told and what was held, both without the files. What a GPU holds is its buffers and what was in memory at most while they were
 /// filled: its driver's own memory, which is that of the process here, is the browser's there.
-fn told_and_held(backend: Backend, model_type: &str, task: Task, checkpointing: bool) -> (u64, u64) {
+fn told_and_held(
+    backend: Backend,
+    model_type: &str,
+    task: Task,
+    dtype: Option<Dtype>,
+    checkpointing: bool,
+) -> (u64, u64) {
     let labels = if task == Task::TextClassification { LABELS.map(String::from).to_vec() } else { Vec::new() };
     let (config, tokenizer) = (config(model_type), bytes("tiny-bert/tokenizer.json"));
     let file = file(&config, task);
@@ -97,13 +105,13 @@ fn told_and_held(backend: Backend, model_type: &str, task: Task, checkpointing: 
         batch_size: BATCH,
         max_length: LENGTH,
         activation_checkpointing: checkpointing,
+        dtype,
         device: if on_cpu { DeviceOption::Wasm } else { DeviceOption::Webgpu },
     };
     let told = estimate(&config, &[&file], &asked).unwrap().memory_bytes;
     let examples = examples_of(task);
     let before = reset();
-    let made =
-        SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0, dtype: None };
+    let made = SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0, dtype };
     let mut session = Session::new(&config, &tokenizer, made).unwrap();
     session.set_backend(backend);
     let opened = reset();
@@ -129,23 +137,24 @@ fn told_and_held(backend: Backend, model_type: &str, task: Task, checkpointing: 
 #[test]
 fn an_estimate_is_within_a_tenth_of_what_is_held() {
     // The matrix products of the processor keep buffers of their own for each thread, as large as its caches are.
-    told_and_held(Backend::cpu(), "bert", Task::TextClassification, false);
-    for (model_type, task) in [
-        ("bert", Task::TextClassification),
-        ("llama", Task::TextClassification),
-        ("llama", Task::TextGeneration),
-        ("t5", Task::Text2textGeneration),
+    told_and_held(Backend::cpu(), "bert", Task::TextClassification, None, false);
+    for (model_type, task, dtype) in [
+        ("bert", Task::TextClassification, None),
+        ("llama", Task::TextClassification, None),
+        ("llama", Task::TextGeneration, None),
+        ("llama", Task::TextGeneration, Some(Dtype::Q8)),
+        ("t5", Task::Text2textGeneration, None),
     ] {
         for checkpointing in [false, true] {
             for (device, backend) in devices() {
-                let (told, held) = told_and_held(backend, model_type, task, checkpointing);
+                let (told, held) = told_and_held(backend, model_type, task, dtype, checkpointing);
                 let ratio = told as f64 / held as f64;
                 println!(
-                    "{device} {model_type} {task:?} checkpointing {checkpointing}: {told} told, {held} held, {ratio:.3}"
+                    "{device} {model_type} {task:?} {dtype:?} checkpointing {checkpointing}: {told} told, {held} held, {ratio:.3}"
                 );
                 assert!(
                     (ratio - 1.0).abs() <= 0.1,
-                    "{device} {model_type} {task:?} {checkpointing}: {told} told, {held} held"
+                    "{device} {model_type} {task:?} {dtype:?} {checkpointing}: {told} told, {held} held"
                 );
             }
         }

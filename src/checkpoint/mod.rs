@@ -18,7 +18,7 @@ pub use blocks::{BlockType, scale_and_min};
 pub use fields::{Fields, HiddenAct};
 pub use header::Header;
 pub use quantise::{quantisable, quantise};
-pub use start::{Listed, listed};
+pub use start::{Announced, announced};
 pub use stored::{Elements, StoredTensor};
 pub use stream::{Incoming, Kept, StreamReader};
 pub use tokenizer::{Encoding, Source, Tokenizer};

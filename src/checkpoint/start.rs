@@ -2,7 +2,7 @@
 
 use super::gguf::{Gguf, Names};
 use super::header::Header;
-use super::{BlockType, StoredTensor};
+use super::{BlockType, Incoming, Kept, StoredTensor};
 use crate::{Error, Result};
 
 /// GGUF lists its tensors behind settings of any length, so it can only be tried: again whenever so many more bytes have come.
@@ -21,8 +21,8 @@ pub(super) struct Listing {
     names: Option<Names>,
 }
 
-/// One tensor of a file's start.
-pub struct Listed {
+/// One tensor.
+pub(super) struct Listed {
     /// Name in the file.
     pub name: String,
     /// None: its number format is none of weights.
@@ -37,15 +37,35 @@ pub struct Listed {
     pub bytes: u64,
 }
 
-/// The tensors of a file, called `file` in errors, in the order of their bytes, from a start that may end anywhere after they are listed:
-/// [`Error::FileTruncated`] before that.
-pub fn listed(file: &str, mut start: &[u8]) -> Result<Vec<Listed>> {
+/// A tensor that a file lists, as it will be kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announced {
+    /// Hugging Face's name.
+    pub name: String,
+    /// The format in which it will be kept.
+    pub kind: BlockType,
+    /// Bytes that it will take so.
+    pub bytes: u64,
+}
+
+/// What a file, called `file` in errors, lists of weights, in the order of their bytes, from a start that may end anywhere after that:
+/// [`Error::FileTruncated`] before. `kept` chooses the formats.
+pub fn announced(file: &str, mut start: &[u8], kept: &Kept) -> Result<Vec<Announced>> {
     let mut collected = Start::default();
-    if let Some((listing, _)) = collected.feed(file, &mut start, true)? {
-        return Ok(listing.tensors);
-    }
-    let actual = collected.head.len() as u64;
-    Err(Error::FileTruncated { file: file.into(), expected: collected.least(file)?.max(actual + 1), actual })
+    let Some((listing, _)) = collected.feed(file, &mut start, true)? else {
+        let actual = collected.head.len() as u64;
+        return Err(Error::FileTruncated {
+            file: file.into(),
+            expected: collected.least(file)?.max(actual + 1),
+            actual,
+        });
+    };
+    let tensor = |tensor: &Listed| {
+        let (name, kind) = listing.kept(tensor, tensor.kind?, kept);
+        let bytes = kind.bytes(&tensor.shape).unwrap_or(u64::MAX);
+        Some(Announced { name, kind, bytes })
+    };
+    Ok(listing.tensors.iter().filter_map(tensor).collect())
 }
 
 impl Listing {
@@ -57,18 +77,14 @@ impl Listing {
         }
     }
 
-    /// Hugging Face's name of a tensor.
-    pub fn name_of(&self, name: &str) -> String {
-        self.names.as_ref().map_or_else(|| name.into(), |names| names.name_of(name))
-    }
-
-    /// Whether a tensor's rows stay rows, so that it may be kept in blocks.
-    pub fn keeps_rows(&self, name: &str) -> bool {
-        self.names.as_ref().is_none_or(|names| names.keeps_rows(name))
-    }
-
-    pub fn is_gguf(&self) -> bool {
-        self.names.is_some()
+    /// Hugging Face's name of a tensor of the format `kind`, and the format that `kept` chooses for it. Only one whose rows stay rows may be
+    /// kept in blocks.
+    pub fn kept(&self, tensor: &Listed, kind: BlockType, kept: &Kept) -> (String, BlockType) {
+        let name = self.names.as_ref().map_or_else(|| tensor.name.clone(), |names| names.name_of(&tensor.name));
+        let keeps_rows = self.names.as_ref().is_none_or(|names| names.keeps_rows(&tensor.name));
+        let incoming = Incoming { name: &name, kind, shape: &tensor.shape, gguf: self.names.is_some() };
+        let kind = if keeps_rows { kept(incoming) } else { BlockType::F32 };
+        (name, kind)
     }
 
     fn of_safetensors(header: Header, first: u64) -> Listing {

@@ -175,9 +175,7 @@ impl StreamReader {
     /// Gets ready for a tensor. Memory for all of it is asked for at once only where the server's length confirms the header's: doubling
     /// it bit by bit would leave a wasm heap twice as large as needed.
     fn begin(&self, listing: &Listing, tensor: &Listed, kind: BlockType) -> Result<Intake> {
-        let name = listing.name_of(&tensor.name);
-        let incoming = Incoming { name: &name, kind, shape: &tensor.shape, gguf: listing.is_gguf() };
-        let kept = if listing.keeps_rows(&tensor.name) { (self.kept)(incoming) } else { BlockType::F32 };
+        let (name, kept) = listing.kept(tensor, kind, &self.kept);
         let mut intake = Intake::new(kind, kept);
         if self.content_length.is_some() {
             intake.reserve(&name, tensor.bytes / kind.block_bytes() as u64 * kind.elements() as u64)?;

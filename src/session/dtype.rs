@@ -1,7 +1,10 @@
 //! The number format in which matrices of the base model are kept.
 
-use crate::checkpoint::{BlockType, Incoming};
+use crate::checkpoint::{BlockType, Incoming, Kept};
+use crate::error::Result;
+use crate::models::Model;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// Formats that can be asked for, by transformers.js' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -20,9 +23,17 @@ pub enum Dtype {
 /// Kernels read four elements at a time.
 const AT_ONCE: usize = 4;
 
+/// Chooses the formats in which a model's tensors are kept.
+pub(super) fn choice(dtype: Option<Dtype>, model: &Model) -> Result<Kept> {
+    let model = model.clone();
+    let weights = model.weights()?.into_iter().filter(|weight| weight.matrix);
+    let matrices: BTreeSet<String> = weights.flat_map(|weight| weight.parts).map(|(name, _)| name).collect();
+    Ok(Box::new(move |incoming| kept(dtype, &incoming, matrices.contains(model.bare(incoming.name)))))
+}
+
 /// The format in which a tensor is kept. Without a wish the matrices of a GGUF stay as they are, and those of other files become floats; so does
 /// everything that is no matrix, and a matrix whose rows are not whole blocks.
-pub(super) fn kept(dtype: Option<Dtype>, incoming: &Incoming, matrix: bool) -> BlockType {
+fn kept(dtype: Option<Dtype>, incoming: &Incoming, matrix: bool) -> BlockType {
     let wanted = match dtype {
         Some(Dtype::F32) => BlockType::F32,
         Some(Dtype::F16) => BlockType::F16,

@@ -1,8 +1,8 @@
 //! What training will hold, told from the configuration and the starts of the weights' files.
 
-use super::{Pooling, Task};
+use super::{Dtype, Pooling, Task, dtype};
 use crate::adapter::{AdapterConfig, Layout};
-use crate::checkpoint::{Listed, listed};
+use crate::checkpoint::{BlockType, announced};
 use crate::error::Result;
 use crate::graph::{Leaf, Shape};
 use crate::kernel::AdapterKind;
@@ -46,6 +46,9 @@ pub struct EstimateOptions {
     pub max_length: usize,
     /// Whether activations are computed again for the backward pass.
     pub activation_checkpointing: bool,
+    /// The number format in which matrices will be kept.
+    #[serde(default)]
+    pub dtype: Option<Dtype>,
     /// Where it will be trained; the estimate for either is that of the one that holds more.
     pub device: DeviceOption,
 }
@@ -54,7 +57,7 @@ pub struct EstimateOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// Bytes of the weights in f32.
+    /// Bytes of the weights in the formats in which they are kept.
     pub weight_bytes: u64,
     /// Bytes held while training: weights, activations, batch, adapter and state of the optimiser; on a GPU also the room that the largest
     /// tensor took on its way there, since WebAssembly gives none back.
@@ -62,13 +65,19 @@ pub struct Estimate {
 }
 
 /// What training with an adapter of PEFT's default targets and AdamW will hold, from `config.json` and the starts of the weights' files,
-/// safetensors or GGUF (see [`crate::checkpoint::listed`]).
+/// safetensors or GGUF (see [`announced`]).
 pub fn estimate<H: AsRef<[u8]>>(config: &[u8], starts: &[H], options: &EstimateOptions) -> Result<Estimate> {
-    let model = Model::from_json(config, options.task.task_type(options.pooling))?;
+    let mut model = Model::from_json(config, options.task.task_type(options.pooling))?;
+    let kept = dtype::choice(options.dtype, &model)?;
     let mut weight_bytes: u64 = 0;
     for start in starts {
-        let held = held(&listed("the file of weights", start.as_ref())?);
-        weight_bytes = weight_bytes.saturating_add(held);
+        for tensor in announced("the file of weights", start.as_ref(), &kept)? {
+            weight_bytes = weight_bytes.saturating_add(tensor.bytes);
+            if tensor.kind != BlockType::F32 {
+                let name = model.bare(&tensor.name).to_string();
+                model.formats.insert(name, tensor.kind);
+            }
+        }
     }
     let base = model.base(options.labels.clone())?;
     let places = base.settle(&mut AdapterConfig::usual(&base.model_type))?;
@@ -92,12 +101,6 @@ pub fn estimate<H: AsRef<[u8]>>(config: &[u8], starts: &[H], options: &EstimateO
     Ok(Estimate { weight_bytes, memory_bytes: weight_bytes.saturating_add(working_bytes) })
 }
 
-/// Bytes that a file's tensors are held in. Those whose number format is none of weights are passed over.
-fn held(tensors: &[Listed]) -> u64 {
-    let read = tensors.iter().filter(|tensor| tensor.kind.is_some());
-    read.map(|tensor| bytes(&tensor.shape)).fold(0, u64::saturating_add)
-}
-
 /// Bytes of what a plan is given: the batch and the constants.
 fn leaf_bytes(plan: &Plan) -> u64 {
     let given = plan.values.iter().filter(|value| matches!(value.leaf, Some(Leaf::Batch(_) | Leaf::Constant(_))));
@@ -107,7 +110,11 @@ fn leaf_bytes(plan: &Plan) -> u64 {
 /// Bytes that the processor holds at once, at most, of weights on their way to a GPU: a tensor, or the parts of a packed one and the whole.
 fn largest_transfer(model: &Model) -> Result<u64> {
     let weights = model.weights()?;
-    let each = weights.iter().map(|weight| bytes(&weight.shape()) * if weight.parts.len() == 1 { 1 } else { 2 });
+    let leaves = weights.iter().flat_map(|weight| weight.leaves(&model.formats));
+    let each = leaves.map(|leaf| {
+        let whole = leaf.kind.bytes(&leaf.shape()).unwrap_or(u64::MAX);
+        if leaf.parts.len() == 1 { whole } else { whole.saturating_mul(2) }
+    });
     Ok(each.max().unwrap_or(0))
 }
 

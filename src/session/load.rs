@@ -1,14 +1,14 @@
 //! The weights: streamed in, packed as the graph wants them, put on the device.
 
 use super::Session;
-use super::dtype::kept;
+use super::dtype;
 use crate::adapter::{Head, HeadLayer};
-use crate::checkpoint::{BlockType, HostTensor, Kept, StoredTensor, StreamReader};
+use crate::checkpoint::{BlockType, HostTensor, StoredTensor, StreamReader};
 use crate::error::{Error, Result};
 use crate::models::Weight;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A tensor the graph reads, being put together from tensors of the file.
 #[derive(Debug)]
@@ -54,19 +54,11 @@ impl Session {
     /// Awaits the bytes of `model.safetensors` or of the next shard. Length and hash are checked where given, those of the file before
     /// it now.
     pub fn begin_file(&mut self, file: &str, content_length: Option<u64>, sha256: Option<[u8; 32]>) -> Result<()> {
-        let kept = self.kept()?;
+        let kept = dtype::choice(self.options.dtype, &self.model)?;
         let loader = self.loader.as_mut().ok_or_else(not_begun)?;
         loader.finish_file()?;
         loader.reader = Some(StreamReader::new(file, content_length, sha256, kept));
         Ok(())
-    }
-
-    /// Chooses the formats in which tensors are kept.
-    fn kept(&self) -> Result<Kept> {
-        let (model, dtype) = (self.model.clone(), self.options.dtype);
-        let weights = model.weights()?.into_iter().filter(|weight| weight.matrix);
-        let matrices: BTreeSet<String> = weights.flat_map(|weight| weight.parts).map(|(name, _)| name).collect();
-        Ok(Box::new(move |incoming| kept(dtype, &incoming, matrices.contains(model.bare(incoming.name)))))
     }
 
     /// Takes the next bytes of the file.

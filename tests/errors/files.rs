@@ -77,7 +77,7 @@ fn a_page_in_the_place_of_a_file() {
 #[test]
 fn a_file_without_a_tensor_of_the_model() {
     let file = with(|tensors| drop(tensors.remove(QUERY)));
-    refused("tensor-missing", &[QUERY, "config.json"], |session| load(session, &file, None, None));
+    refused("tensor-missing", &[QUERY, "belong together"], |session| load(session, &file, None, None));
 }
 
 #[test]

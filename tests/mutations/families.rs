@@ -80,6 +80,7 @@ fn check(family: &str, seed: u64) {
                 batch_size: 2,
                 max_length: 8,
                 activation_checkpointing: random.below(2) > 0,
+                dtype: None,
                 device: DeviceOption::Auto,
             };
             estimate(bytes, &[&weights], &asked).map(|_| ())

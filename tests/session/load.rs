@@ -3,10 +3,12 @@
 use crate::support::bytes;
 use crate::support::session::*;
 use ia3_web::backend::Backend;
-use ia3_web::checkpoint::gguf::Gguf;
+use ia3_web::checkpoint::gguf::{self, Gguf};
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::models::BatchShape;
-use ia3_web::session::{Continuation, DeviceOption, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate};
+use ia3_web::session::{
+    Continuation, DeviceOption, Dtype, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate,
+};
 use pollster::block_on;
 
 #[test]
@@ -68,6 +70,7 @@ fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
         batch_size: 6,
         max_length: 16,
         activation_checkpointing: false,
+        dtype: None,
         device: DeviceOption::Wasm,
     };
     let told = estimate(&config, &[&file[..file.len() / 2]], &asked).unwrap();
@@ -89,6 +92,7 @@ fn an_estimate_of_a_gguf_is_that_of_its_safetensors() {
         batch_size: 2,
         max_length: 16,
         activation_checkpointing: false,
+        dtype: None,
         device: DeviceOption::Auto,
     };
     let (config, file) = (bytes("families/llama-linear/config.json"), bytes("families/llama-linear/model.safetensors"));
@@ -98,6 +102,32 @@ fn an_estimate_of_a_gguf_is_that_of_its_safetensors() {
     let (config, end) = (head.config().unwrap(), head.head_bytes as usize);
     assert_eq!(estimate(&config, &[&file[..end]], &asked).unwrap(), expected);
     assert_eq!(estimate(&config, &[&file[..end - 100]], &asked).unwrap_err().code(), "file-truncated");
+}
+
+#[test]
+fn an_estimate_of_a_gguf_counts_blocks_to_the_byte() {
+    let file = bytes("gguf/chat.gguf");
+    let files = gguf::files("m.gguf", &file).unwrap().unwrap();
+    for (dtype, in_floats) in [(None, false), (Some(Dtype::Q4), false), (Some(Dtype::F32), true)] {
+        let asked = EstimateOptions {
+            task: Task::TextGeneration,
+            labels: Vec::new(),
+            pooling: Pooling::Mean,
+            batch_size: 2,
+            max_length: 16,
+            activation_checkpointing: false,
+            dtype,
+            device: DeviceOption::Wasm,
+        };
+        let told = estimate(&files["config.json"], &[&file], &asked).unwrap();
+        let options =
+            SessionOptions { task: Task::TextGeneration, labels: Vec::new(), dtype, ..options(Pooling::Mean) };
+        let mut session = Session::new(&files["config.json"], &files["tokenizer.json"], options).unwrap();
+        session.set_backend(Backend::cpu());
+        load_file(&mut session, &file, 997).unwrap();
+        assert_eq!(told.weight_bytes, session.weight_bytes() as u64);
+        assert_eq!(told.weight_bytes > 2 * file.len() as u64, in_floats);
+    }
 }
 
 /// The tiny LLaMA with linear scaling, without weights, on the CPU.
@@ -198,6 +228,7 @@ fn an_estimate_counts_all_shards() {
         batch_size: 2,
         max_length: 8,
         activation_checkpointing: false,
+        dtype: None,
         device: DeviceOption::Auto,
     };
     let told = |headers: &[Vec<u8>]| estimate(&config, headers, &asked).unwrap();
