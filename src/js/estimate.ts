@@ -19,9 +19,9 @@ const UNKNOWN = GIB;
 /** `Model.estimate`. */
 export async function estimate(source: ModelSource, options?: EstimateOptions): Promise<Estimate> {
   const given = checked("estimate", options, ESTIMATE);
-  const { batchSize = 8, maxLength = 64, labels = [], pooling = "mean", activationCheckpointing = false, device = "auto", signal } = given;
+  const { batchSize = 8, maxLength = 64, labels = [], pooling = "mean", activationCheckpointing = false, device = "auto", dtype, signal } = given;
   const task = given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction");
-  const shape = { batchSize, maxLength, activationCheckpointing, device };
+  const shape = { batchSize, maxLength, activationCheckpointing, dtype, device };
   const args = { source: modelSource(source, given), ...shape, task, labels: [...labels], pooling };
   signal?.throwIfAborted();
   const host = new Host(starter(given.worker), async () => {});

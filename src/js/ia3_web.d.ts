@@ -10,6 +10,7 @@ import type {
   Continuation,
   Device,
   DeviceInfo,
+  Dtype,
   EndEvent,
   EvalEvent,
   Evaluation,
@@ -49,6 +50,7 @@ export function estimate(
     labels: string[];
     pooling: Pooling;
     activationCheckpointing: boolean;
+    dtype: Dtype | undefined;
     device: "auto" | Device;
   },
 ): { weightBytes: number; memoryBytes: number };
@@ -90,7 +92,7 @@ export class Session {
   constructor(
     configJson: Uint8Array,
     tokenizerJson: Uint8Array,
-    options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number },
+    options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number; dtype?: Dtype | undefined },
   );
   openDevice(device: "auto" | Device): Promise<DeviceInfo>;
   beginWeights(): void;

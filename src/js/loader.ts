@@ -96,8 +96,8 @@ export class Loader {
   }
 
   #sessionOptions() {
-    const { source, task, labels, pooling, seed } = this.#args;
-    return { modelId: source.modelId, revision: source.revision, task, labels, pooling, seed };
+    const { source, task, labels, pooling, seed, dtype } = this.#args;
+    return { modelId: source.modelId, revision: source.revision, task, labels, pooling, seed, dtype };
   }
 
   // A damaged cache entry must not lock the user out: it is deleted, and the file fetched past every cache.

@@ -321,7 +321,7 @@ export class Model {
 export interface Model extends Disposable, AsyncDisposable {}
 
 function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
-  const { labels = [], pooling = "mean", device = "auto", cache = true, sha256 = {}, seed = 0, warmUp = {}, chatTemplate = null } = given;
+  const { labels = [], pooling = "mean", device = "auto", dtype, cache = true, sha256 = {}, seed = 0, warmUp = {}, chatTemplate = null } = given;
   const resolved = modelSource(source, given);
   const task = given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction");
   if (chatTemplate !== null && task !== CHATS) throw bad("fromPretrained", `option chatTemplate is for the task ${CHATS}, and this is ${task}`, { option: "chatTemplate" });
@@ -331,6 +331,7 @@ function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
     labels: [...labels],
     pooling,
     device,
+    dtype,
     cache,
     sha256,
     chatTemplate,

@@ -52,6 +52,8 @@ const modelSource = { ...source, ggufFile: text } satisfies Checks<ModelSourceOp
 
 const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "text2text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
 
+const dtype = oneOf("f32", "f16", "q8", "q4");
+
 const engine = { worker } satisfies Checks<EngineOptions>;
 
 /** Of `Model.fromPretrained`. */
@@ -60,6 +62,7 @@ export const LOAD = {
   ...engine,
   ...head,
   device: oneOf("auto", "webgpu", "wasm"),
+  dtype,
   cache: flag,
   modelId: text,
   sha256: stringMap,
@@ -74,6 +77,7 @@ export const ESTIMATE = {
   ...modelSource,
   ...engine,
   ...head,
+  dtype,
   batchSize: positive,
   maxLength: positive,
   activationCheckpointing: flag,

@@ -11,6 +11,7 @@ import type {
   Continuation,
   Device,
   DeviceInfo,
+  Dtype,
   Evaluation,
   AnyExample,
   Answer,
@@ -62,6 +63,7 @@ export interface LoadArgs {
   labels: string[];
   pooling: Pooling;
   device: "auto" | Device;
+  dtype: Dtype | undefined;
   cache: boolean;
   sha256: Readonly<Record<string, string>>;
   /** For `text-generation`: in place of the model's own. */
@@ -79,6 +81,7 @@ export interface EstimateArgs {
   labels: string[];
   pooling: Pooling;
   activationCheckpointing: boolean;
+  dtype: Dtype | undefined;
   device: "auto" | Device;
 }
 

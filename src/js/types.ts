@@ -66,6 +66,12 @@ export interface SourceOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * Floats of 32 or 16 bits; 8 bits and a scale (GGUF's Q8_0), or 4 bits, a scale and a minimum (Q4_1), for every 32 elements of a row. What is
+ * no matrix, and matrices whose rows are not whole blocks, are `f32` in any case. Computed with are floats of 32 bits, whatever is kept.
+ */
+export type Dtype = "f32" | "f16" | "q8" | "q4";
+
 /** Where the files of a base model are fetched from. */
 export interface ModelSourceOptions extends SourceOptions {
   /**
@@ -95,6 +101,11 @@ export interface LoadOptions extends ModelSourceOptions, EngineOptions {
   pooling?: Pooling;
   /** `auto` (default): WebGPU on a real graphics card, otherwise the processor; `model.deviceInfo.reason` says why. */
   device?: "auto" | Device;
+  /**
+   * The number format in which the matrices of the model are kept in memory, quantised while they are loaded. Default: a GGUF's own formats, and
+   * `f32` for other files.
+   */
+  dtype?: Dtype;
   /** Keep downloads in the browser's Cache API, so that later loads need no network. Default `true`. */
   cache?: boolean;
   /** Hub id written into saved adapters as their base. Default: the source, if it is a Hub id. */
@@ -119,6 +130,8 @@ export interface LoadOptions extends ModelSourceOptions, EngineOptions {
 
 /** Options of `Model.estimate`. */
 export interface EstimateOptions extends ModelSourceOptions, EngineOptions {
+  /** As for `Model.fromPretrained`. */
+  dtype?: Dtype;
   /** Texts per pass of training; an input with choices is one, as long as all of them together. Default 8. */
   batchSize?: number;
   /** Tokens per text. Default 64. */
