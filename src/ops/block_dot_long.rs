@@ -9,7 +9,7 @@ use crate::checkpoint::scale_and_min;
 use half::f16;
 
 /// Groups of 32 elements in a block.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
 
 /// A format of blocks of 256 elements.
 pub trait LongFormat<const SIZE: usize> {

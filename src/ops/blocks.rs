@@ -61,6 +61,9 @@ impl<'a> Matrix<'a> {
     pub fn dequantise(self, out: &mut Vec<f32>) {
         match self {
             Matrix::Floats(data) => out.extend_from_slice(data),
+            #[cfg(target_arch = "wasm32")]
+            Matrix::Blocks { kind, bytes } => super::block_floats::dequantise(kind, bytes, out),
+            #[cfg(not(target_arch = "wasm32"))]
             Matrix::Blocks { kind, bytes } => kind.dequantise(bytes, out),
         }
     }

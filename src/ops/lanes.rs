@@ -12,8 +12,9 @@ pub use portable::*;
 mod wasm {
     use std::arch::wasm32::{
         f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8, i16x8_eq, i16x8_shl,
-        i16x8_shr, i16x8_splat, i16x8_sub, i32x4, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shr, u16x8_shr,
-        u16x8_splat, u32x4, u32x4_splat, v128, v128_and, v128_or,
+        i16x8_shr, i16x8_shuffle, i16x8_splat, i16x8_sub, i32x4, i32x4_add, i32x4_dot_i16x8, i32x4_extend_high_i16x8,
+        i32x4_extend_low_i16x8, i32x4_shl, i32x4_shr, u16x8_shr, u16x8_splat, u32x4, u32x4_splat, v128, v128_and,
+        v128_or,
     };
 
     /// Four floats.
@@ -136,6 +137,19 @@ mod wasm {
     #[inline(always)]
     pub fn floats(x: Ints) -> Lanes {
         f32x4_convert_i32x4(x)
+    }
+
+    /// The numbers of both in turn: the first of `even`, the first of `odd`, the second of `even`, ...
+    #[inline(always)]
+    pub fn zipped(even: Shorts, odd: Shorts) -> [Lanes; 4] {
+        let first = i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(even, odd);
+        let last = i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(even, odd);
+        [
+            floats(i32x4_extend_low_i16x8(first)),
+            floats(i32x4_extend_high_i16x8(first)),
+            floats(i32x4_extend_low_i16x8(last)),
+            floats(i32x4_extend_high_i16x8(last)),
+        ]
     }
 
     /// The finite 16-bit floats in the low and in the high halves of four words, as 32-bit floats.
@@ -274,6 +288,13 @@ mod portable {
     #[inline(always)]
     pub fn floats(x: Ints) -> Lanes {
         x.map(|x| x as f32)
+    }
+
+    /// The numbers of both in turn: the first of `even`, the first of `odd`, the second of `even`, ...
+    #[inline(always)]
+    pub fn zipped(even: Shorts, odd: Shorts) -> [Lanes; 4] {
+        let number = |at: usize| f32::from(if at.is_multiple_of(2) { even[at / 2] } else { odd[at / 2] });
+        std::array::from_fn(|register| std::array::from_fn(|lane| number(4 * register + lane)))
     }
 
     /// The finite 16-bit floats in the low and in the high halves of four words, as 32-bit floats.

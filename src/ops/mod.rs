@@ -9,6 +9,8 @@ mod attention_twin;
 mod block_dot;
 #[cfg(any(target_arch = "wasm32", test))]
 mod block_dot_long;
+#[cfg(any(target_arch = "wasm32", test))]
+mod block_floats;
 mod blocks;
 mod concat;
 mod cross_entropy;
