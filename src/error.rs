@@ -45,6 +45,8 @@ pub enum Error {
     NoTargetMatch { targets: String, modules: Vec<String> },
     /// An adapter is malformed, or cannot be written in the format asked for.
     BadAdapter { reason: String },
+    /// Blocks of quantised weights cannot take an adapter's vectors up.
+    NotFoldable { name: String, modules: Vec<String> },
     /// An adapter was made for another base model.
     AdapterMismatch { reason: String },
     /// A training or evaluation example that does not fit its task or its text.
@@ -97,6 +99,7 @@ impl Error {
             Error::SingleClass { .. } => "single-class",
             Error::NoTargetMatch { .. } => "no-target-match",
             Error::BadAdapter { .. } => "bad-adapter",
+            Error::NotFoldable { .. } => "not-foldable",
             Error::AdapterMismatch { .. } => "adapter-mismatch",
             Error::BadExample { .. } => "bad-example",
             Error::EmptyText { .. } => "empty-text",
@@ -173,6 +176,14 @@ impl fmt::Display for Error {
                 modules.join(", ")
             ),
             Error::BadAdapter { reason } => write!(f, "the adapter cannot be used: {reason}"),
+            Error::NotFoldable { name, modules } => {
+                write!(
+                    f,
+                    "'{name}' cannot be folded into the quantised weights of {}: pass requantise: true to quantise those again, \
+                     or use it as an adapter",
+                    modules.join(", ")
+                )
+            }
             Error::AdapterMismatch { reason } => {
                 write!(f, "the adapter does not fit this model ({reason}): load the base model it was trained on")
             }

@@ -26,13 +26,13 @@ pub fn fold(
     let part = Part { site, adapter };
     let merged = match parameter {
         Parameter::Weight if part.scales_weight() => {
-            check_shape(tensor_name, tensor, &site.weight_shape())?;
+            part.check_weight(tensor_name, &tensor.shape)?;
             part.weight(&tensor.data)
         }
         Parameter::Bias if part.changes_bias() => {
-            check_shape(tensor_name, tensor, &[site.out_features])?;
+            check_shape(tensor_name, &tensor.shape, &[site.out_features])?;
             if let Some(weight) = weight {
-                check_shape(&weight_name(tensor_name), weight, &site.weight_shape())?;
+                part.check_weight(&weight_name(tensor_name), &weight.shape)?;
             }
             part.bias(&tensor.data, weight)
         }
@@ -68,13 +68,13 @@ pub fn check_biases(name: &str, adapter: &Adapter, base: &Base) -> Result<()> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Parameter {
+pub(super) enum Parameter {
     Weight,
     Bias,
 }
 
 /// The module and parameter that a tensor of the file is.
-fn part<'a>(base: &'a Base, tensor_name: &str) -> Option<(&'a Site, Parameter)> {
+pub(super) fn part<'a>(base: &'a Base, tensor_name: &str) -> Option<(&'a Site, Parameter)> {
     let (module, parameter) = tensor_name.rsplit_once('.')?;
     let parameter = match parameter {
         "weight" => Parameter::Weight,
@@ -88,11 +88,11 @@ fn weight_name(bias: &str) -> String {
     format!("{}.weight", bias.trim_end_matches(".bias"))
 }
 
-fn check_shape(name: &str, tensor: &HostTensor, expected: &[usize]) -> Result<()> {
-    if tensor.shape == expected {
+fn check_shape(name: &str, found: &[usize], expected: &[usize]) -> Result<()> {
+    if found == expected {
         return Ok(());
     }
-    Err(Error::TensorShape { name: name.into(), expected: expected.to_vec(), found: tensor.shape.clone() })
+    Err(Error::TensorShape { name: name.into(), expected: expected.to_vec(), found: found.to_vec() })
 }
 
 impl Site {
@@ -103,9 +103,9 @@ impl Site {
 }
 
 /// A module and what an adapter has for it.
-struct Part<'a> {
-    site: &'a Site,
-    adapter: &'a Adapter,
+pub(super) struct Part<'a> {
+    pub site: &'a Site,
+    pub adapter: &'a Adapter,
 }
 
 impl<'a> Part<'a> {
@@ -117,11 +117,11 @@ impl<'a> Part<'a> {
         self.adapter.shifts.get(&(self.site.module.clone(), place))
     }
 
-    fn scales_weight(&self) -> bool {
+    pub fn scales_weight(&self) -> bool {
         self.vector(Place::Output).or(self.vector(Place::Input)).is_some()
     }
 
-    fn changes_bias(&self) -> bool {
+    pub fn changes_bias(&self) -> bool {
         self.vector(Place::Output).or(self.shift(Place::Output)).or(self.shift(Place::Input)).is_some()
     }
 
@@ -131,10 +131,24 @@ impl<'a> Part<'a> {
         added(Place::Output) || added(Place::Input)
     }
 
+    /// A number for each row of the weight as it is stored.
+    pub fn along_rows(&self) -> Option<&'a Vec<f32>> {
+        self.vector(if self.site.conv1d { Place::Input } else { Place::Output })
+    }
+
+    /// A number for each column.
+    pub fn across_rows(&self) -> Option<&'a Vec<f32>> {
+        self.vector(if self.site.conv1d { Place::Output } else { Place::Input })
+    }
+
+    /// [`Error::TensorShape`] unless the weight has the module's shape.
+    pub fn check_weight(&self, name: &str, shape: &[usize]) -> Result<()> {
+        check_shape(name, shape, &self.site.weight_shape())
+    }
+
     /// The weight with rows and columns scaled; stored the other way round they are exchanged.
     fn weight(&self, weight: &[f32]) -> Vec<f32> {
-        let (rows, columns) = (self.vector(Place::Output), self.vector(Place::Input));
-        let (down, along) = if self.site.conv1d { (columns, rows) } else { (rows, columns) };
+        let (down, along) = (self.along_rows(), self.across_rows());
         let mut merged = weight.to_vec();
         for (i, row) in merged.chunks_exact_mut(self.site.weight_shape()[1]).enumerate() {
             if let Some(scale) = down {

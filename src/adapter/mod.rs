@@ -5,6 +5,7 @@
 //! modules are targets is said in the terms of Hugging Face PEFT, whose files are read and written.
 
 pub mod base;
+pub mod blocks;
 pub mod combine;
 pub mod config;
 mod config_file;

@@ -6,6 +6,7 @@ pub mod gguf;
 pub mod header;
 mod intake;
 mod quantise;
+mod rescale;
 pub mod safetensors;
 mod start;
 mod stored;

@@ -1,6 +1,6 @@
 //! The start of a file of weights, collected while it arrives, and the tensors that it lists. Its first bytes tell the format.
 
-use super::gguf::{Gguf, Names};
+use super::gguf::{Gguf, Outline};
 use super::header::Header;
 use super::{BlockType, Incoming, Kept, StoredTensor};
 use crate::{Error, Result};
@@ -18,7 +18,8 @@ pub(super) struct Listing {
     pub end: u64,
     /// Bytes that the file may have at most.
     pub longest: u64,
-    names: Option<Names>,
+    /// A GGUF as it may be written again.
+    pub outline: Option<Outline>,
 }
 
 /// One tensor.
@@ -71,8 +72,8 @@ pub fn announced(file: &str, mut start: &[u8], kept: &Kept) -> Result<Vec<Announ
 impl Listing {
     /// A tensor under Hugging Face's name, and as Hugging Face's files have it.
     pub fn translate(&self, name: &str, tensor: StoredTensor) -> Result<(String, StoredTensor)> {
-        match &self.names {
-            Some(names) => names.translate(name, tensor),
+        match &self.outline {
+            Some(outline) => outline.names.translate(name, tensor),
             None => Ok((name.into(), tensor)),
         }
     }
@@ -80,9 +81,10 @@ impl Listing {
     /// Hugging Face's name of a tensor of the format `kind`, and the format that `kept` chooses for it. Only one whose rows stay rows may be
     /// kept in blocks.
     pub fn kept(&self, tensor: &Listed, kind: BlockType, kept: &Kept) -> (String, BlockType) {
-        let name = self.names.as_ref().map_or_else(|| tensor.name.clone(), |names| names.name_of(&tensor.name));
-        let keeps_rows = self.names.as_ref().is_none_or(|names| names.keeps_rows(&tensor.name));
-        let incoming = Incoming { name: &name, kind, shape: &tensor.shape, gguf: self.names.is_some() };
+        let names = self.outline.as_ref().map(|outline| &outline.names);
+        let name = names.map_or_else(|| tensor.name.clone(), |names| names.name_of(&tensor.name));
+        let keeps_rows = names.is_none_or(|names| names.keeps_rows(&tensor.name));
+        let incoming = Incoming { name: &name, kind, shape: &tensor.shape, gguf: names.is_some() };
         let kind = if keeps_rows { kept(incoming) } else { BlockType::F32 };
         (name, kind)
     }
@@ -97,22 +99,23 @@ impl Listing {
             bytes: tensor.bytes,
         };
         let end = header.file_bytes;
-        Listing { tensors: header.tensors.into_iter().map(listed).collect(), first, end, longest: end, names: None }
+        Listing { tensors: header.tensors.into_iter().map(listed).collect(), first, end, longest: end, outline: None }
     }
 
     fn of_gguf(file: Gguf) -> Result<Listing> {
-        let names = Some(Names::of(&file)?);
-        let listed = |tensor: super::gguf::GgufTensor| Listed {
+        let (first, end, longest) =
+            (file.head_bytes, file.file_bytes, file.file_bytes.saturating_add(file.alignment - 1));
+        let outline = Outline::of(file)?;
+        let listed = |tensor: &super::gguf::GgufTensor| Listed {
             kind: Some(tensor.kind),
             format: format!("{:?}", tensor.kind),
-            name: tensor.name,
-            shape: tensor.shape,
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
             start: tensor.start,
             bytes: tensor.bytes,
         };
-        let (first, end, longest) =
-            (file.head_bytes, file.file_bytes, file.file_bytes.saturating_add(file.alignment - 1));
-        Ok(Listing { tensors: file.tensors.into_iter().map(listed).collect(), first, end, longest, names })
+        let tensors = outline.tensors.iter().map(listed).collect();
+        Ok(Listing { tensors, first, end, longest, outline: Some(outline) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A tensor in memory in the number format that it is computed with: floats, or the blocks of its file.
 
+use super::quantise::quantise;
 use super::{BlockType, HostTensor};
 
 /// The elements of a tensor, row by row.
@@ -68,6 +69,33 @@ impl StoredTensor {
             }
         };
         HostTensor { shape: self.shape, data }
+    }
+}
+
+impl StoredTensor {
+    /// The same in the format `kind`, quantised anew unless it has that format; None where the format cannot hold its numbers.
+    pub fn in_format(self, kind: BlockType) -> Option<StoredTensor> {
+        if self.kind() == kind {
+            return Some(self);
+        }
+        let HostTensor { shape, data } = self.dequantised();
+        if kind == BlockType::F32 {
+            return Some(StoredTensor { shape, elements: Elements::Floats(data) });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(kind.bytes(&shape)?).ok()?);
+        quantise(kind, &data, &mut bytes);
+        let mut read = Vec::with_capacity(data.len());
+        kind.dequantise(&bytes, &mut read);
+        let found = StoredTensor { shape, elements: Elements::Blocks { kind, bytes } };
+        read.iter().all(|x| x.is_finite()).then_some(found)
+    }
+
+    /// The elements as a file has them.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self.elements {
+            Elements::Floats(data) => bytemuck::cast_slice(&data).to_vec(),
+            Elements::Blocks { bytes, .. } => bytes,
+        }
     }
 }
 

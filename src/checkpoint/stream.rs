@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use sha2::{Digest, Sha256};
 
+use super::gguf::Outline;
 use super::intake::Intake;
 use super::start::{Listed, Listing, Start};
 use super::{BlockType, StoredTensor};
@@ -100,6 +101,11 @@ impl StreamReader {
     /// Name and number format of the tensors passed over so far.
     pub fn skipped(&self) -> &[(String, String)] {
         &self.skipped
+    }
+
+    /// What a GGUF is written from again, once its start has come and all tensors are read: it takes their names away.
+    pub fn outline(&mut self) -> Option<Outline> {
+        self.listing.as_mut()?.outline.take()
     }
 
     /// Ends the file: every byte that the header and the server announced must have come, and no other.

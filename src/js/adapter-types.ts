@@ -91,8 +91,29 @@ export interface TrainableParameters {
   percentage: number;
 }
 
-/** A whole `model.safetensors` as a stream; what is not read is not made. */
+/** The kinds of file that a merged model can be. */
+export type MergeFormat = "safetensors" | "gguf";
+
+/** Options of `model.mergeAdapter`. */
+export interface MergeOptions {
+  /**
+   * `gguf`: the GGUF that the base model was read from, with its settings, names and number formats; the vectors go into the scales of its
+   * blocks, so that nothing is quantised again. `safetensors`: floats of 32 bits under Hugging Face's names, with the head where there is one.
+   * Default: `gguf` where the base model is one and has no head, otherwise `safetensors`.
+   */
+  format?: MergeFormat;
+  /**
+   * For a GGUF: quantise again the weights whose blocks cannot take a vector up (an input vector where no gate is, as GPT-2's and BERT's),
+   * and those that are not kept in their file's blocks (GPT-2's). To Q8_0 where the format is one that ends in K. Default `false`: such an
+   * adapter is refused with code `not-foldable`, whose `details.modules` names the layers.
+   */
+  requantise?: boolean;
+}
+
+/** A whole model file as a stream; what is not read is not made. */
 export type MergedStream = ReadableStream<Uint8Array> & {
   /** Bytes in all. */
   readonly size: number;
+  /** What kind of file it is. */
+  readonly format: MergeFormat;
 };

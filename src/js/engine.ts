@@ -3,13 +3,13 @@
 import { Chat } from "./chat.js";
 import { codeOf, Ia3Error, isTrap } from "./errors.js";
 import { measure } from "./header.js";
-import type { AdapterSelection, Session, SessionTrainOptions } from "./ia3_web.js";
+import type { AdapterSelection, MergedFile, Session, SessionTrainOptions } from "./ia3_web.js";
 import { Loader, release } from "./loader.js";
 import type { AdapterRecord, Call, Handlers, LoadArgs, Protocol, Stamped, Trained } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
 import { runTraining } from "./steps.js";
 import { nextTask, Turns } from "./turn.js";
-import type { DeviceInfo, MemoryInfo, ProgressEvent, TrainEvent } from "./types.js";
+import type { DeviceInfo, MemoryInfo, MergeOptions, ProgressEvent, TrainEvent } from "./types.js";
 
 /** Rows between two looks at the abort signal. */
 const ROWS_AT_ONCE = 128;
@@ -70,7 +70,7 @@ export class Engine {
       return this.#onDevice((session) => session.evaluate(examples, adapter, options));
     },
     applyChatTemplate: async ({ messages, addGenerationPrompt }) => this.#current().chat.text(messages, addGenerationPrompt),
-    beginMerge: ({ name, token }) => this.#use((session) => this.#beginMerge(session, name, token)),
+    beginMerge: ({ name, options, token }) => this.#use((session) => this.#beginMerge(session, name, options, token)),
     nextMerged: ({ token }) => this.#use((session) => this.#nextMerged(session, token)),
     plan: ({ batchSize, length, adapter }) => this.#use((session) => session.planText(batchSize, length, adapter)),
     dispose: () => this.#turns.take(() => this.#dispose()),
@@ -190,9 +190,9 @@ export class Engine {
     return { vectors: rows.map((row) => row.vector), truncated: rows.map((row) => row.cut) };
   }
 
-  #beginMerge(session: Session, name: string, token: number): { totalBytes: number } {
+  #beginMerge(session: Session, name: string, options: MergeOptions, token: number): MergedFile {
     this.#merge = undefined;
-    const begun = session.beginMerge(name);
+    const begun = session.beginMerge(name, options);
     this.#merge = token;
     return begun;
   }

@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   "single-class",
   "no-target-match",
   "bad-adapter",
+  "not-foldable",
   "adapter-mismatch",
   "bad-example",
   "empty-text",

@@ -18,6 +18,8 @@ import type {
   Answer,
   ChatExample,
   MemoryInfo,
+  MergeFormat,
+  MergeOptions,
   Objective,
   Pooling,
   Question,
@@ -38,6 +40,12 @@ export default function init(input: { module_or_path: URL | string }): Promise<u
 
 /** The files of a folder that a GGUF stands for, by name, from its first bytes; `undefined` where they are too few. `file` is its name in errors. */
 export function ggufFiles(file: string, start: Uint8Array): Record<"config.json" | "tokenizer.json" | "tokenizer_config.json", Uint8Array> | undefined;
+
+/** What a merge is going to write. */
+export interface MergedFile {
+  format: MergeFormat;
+  totalBytes: number;
+}
 
 /** Sizes of a model from its configuration and the first bytes of each file of its weights, which list all tensors. */
 export function estimate(
@@ -127,7 +135,7 @@ export class Session {
   ): Promise<{ totalSteps: number; objective: Objective }>;
   trainStep(): Promise<(StepEvent | EvalEvent | EndEvent)[]>;
   endTraining(reason: "completed" | "aborted" | "failed"): Promise<TrainResult>;
-  beginMerge(name: string): { totalBytes: number };
+  beginMerge(name: string, options: MergeOptions): MergedFile;
   nextMerged(): Promise<Uint8Array | undefined>;
   memory(): MemoryInfo;
   planText(batchSize: number, length: number, adapter: string | null): string;

@@ -1,11 +1,11 @@
 // A merged model as a stream that the engine is asked for piece by piece.
 
 import type { Ask } from "./host.js";
-import type { MergedStream } from "./types.js";
+import type { MergedStream, MergeOptions } from "./types.js";
 
 /** The model with an adapter folded in. Nothing is made before it is read, so no whole copy is ever held. */
-export async function mergedStream(ask: Ask, name: string, token: number): Promise<MergedStream> {
-  const { totalBytes } = await ask("beginMerge", { name, token });
+export async function mergedStream(ask: Ask, name: string, options: MergeOptions, token: number): Promise<MergedStream> {
+  const { totalBytes, format } = await ask("beginMerge", { name, options, token });
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -16,5 +16,5 @@ export async function mergedStream(ask: Ask, name: string, token: number): Promi
     },
     { highWaterMark: 0 },
   );
-  return Object.assign(stream, { size: totalBytes });
+  return Object.assign(stream, { size: totalBytes, format });
 }

@@ -14,7 +14,7 @@ import { continuationList, questionList, rankingList, textInputs, wordLists } fr
 import { mergedStream } from "./merged.js";
 import { conversation } from "./messages.js";
 import { Mirror } from "./mirror.js";
-import { ADAPTER, CHAT, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, PLAN, RUN, SAVE, TRAIN } from "./options.js";
+import { ADAPTER, CHAT, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, MERGE, PLAN, RUN, SAVE, TRAIN } from "./options.js";
 import { CHATS, type AdapterRecord, type LoadArgs, type Protocol } from "./protocol.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
@@ -45,6 +45,7 @@ import type {
   LoadOptions,
   MemoryInfo,
   MergedStream,
+  MergeOptions,
   ModelSource,
   PlanOptions,
   Pooling,
@@ -180,13 +181,14 @@ export class Model {
   }
 
   /**
-   * The base model's weights with an adapter folded in, as the bytes of a `model.safetensors`. The model itself is not changed.
+   * The base model's weights with an adapter folded in, as the bytes of a GGUF or of a `model.safetensors`. The model itself is not changed.
    * A shift becomes part of the biases; where a layer has none (LLaMA), an adapter that shifts it is refused with code `bad-adapter`.
    * One merge at a time: a later call ends the stream of an earlier one.
    */
-  async mergeAdapter(name: string): Promise<MergedStream> {
+  async mergeAdapter(name: string, options?: MergeOptions): Promise<MergedStream> {
+    const given = checked("mergeAdapter", options, MERGE);
     this.#mirror.require([name]);
-    return mergedStream(this.#host.ask, name, ++this.#merges);
+    return mergedStream(this.#host.ask, name, given, ++this.#merges);
   }
 
   /** Trains an adapter on examples of the model's task; starts at once. One run at a time. */

@@ -31,6 +31,7 @@ import type {
   EstimateOptions,
   LoadAdapterOptions,
   LoadOptions,
+  MergeOptions,
   PlanOptions,
   RunOptions,
   SaveOptions,
@@ -104,6 +105,9 @@ export const ADAPTER = {
 
 /** Of `model.saveAdapter`. */
 export const SAVE = { format: oneOf("ia3-web", "peft") } satisfies Checks<SaveOptions>;
+
+/** Of `model.mergeAdapter`. */
+export const MERGE = { format: oneOf("safetensors", "gguf"), requantise: flag } satisfies Checks<MergeOptions>;
 
 /** Of `model.loadAdapter`. */
 export const LOAD_ADAPTER = source satisfies Checks<LoadAdapterOptions>;

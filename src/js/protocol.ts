@@ -1,6 +1,6 @@
 // What the page can ask an engine: one entry per verb, with its arguments, its events and its result.
 
-import type { AdapterSelection, PassOptions } from "./ia3_web.js";
+import type { AdapterSelection, MergedFile, PassOptions } from "./ia3_web.js";
 import type {
   AdapterFiles,
   AdapterOptions,
@@ -13,6 +13,7 @@ import type {
   DeviceInfo,
   Dtype,
   Evaluation,
+  MergeOptions,
   AnyExample,
   Answer,
   MemoryInfo,
@@ -127,7 +128,7 @@ export interface Protocol {
   embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
   evaluate: Verb<Pass<AnyExample>, Evaluation>;
   applyChatTemplate: Verb<{ messages: ChatMessage[]; addGenerationPrompt: boolean }, string>;
-  beginMerge: Verb<{ name: string; token: number }, { totalBytes: number }>;
+  beginMerge: Verb<{ name: string; options: MergeOptions; token: number }, MergedFile>;
   nextMerged: Verb<{ token: number }, Uint8Array | undefined>;
   plan: Verb<{ batchSize: number; length: number; adapter: string | null }, string>;
   dispose: Verb<null, void>;

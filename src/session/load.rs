@@ -3,6 +3,7 @@
 use super::Session;
 use super::dtype;
 use crate::adapter::{Head, HeadLayer};
+use crate::checkpoint::gguf::Outline;
 use crate::checkpoint::{BlockType, HostTensor, StoredTensor, StreamReader};
 use crate::error::{Error, Result};
 use crate::models::Weight;
@@ -27,6 +28,9 @@ pub(super) struct Loader {
     seen: BTreeMap<String, String>,
     /// Those that are not whole yet.
     wanted: Vec<Packed>,
+    /// How many files were begun, and the last one's outline.
+    files: usize,
+    outline: Option<Outline>,
     /// Tensors of the task's own head.
     head: BTreeMap<String, HostTensor>,
 }
@@ -45,8 +49,16 @@ impl Session {
         if let Some(run) = &mut self.run {
             run.leave_device();
         }
-        self.loader =
-            Some(Loader { reader: None, skipped: Vec::new(), seen: BTreeMap::new(), wanted, head: BTreeMap::new() });
+        self.outline = None;
+        self.loader = Some(Loader {
+            reader: None,
+            skipped: Vec::new(),
+            seen: BTreeMap::new(),
+            wanted,
+            files: 0,
+            outline: None,
+            head: BTreeMap::new(),
+        });
         self.loaded = false;
         Ok(())
     }
@@ -57,6 +69,7 @@ impl Session {
         let kept = dtype::choice(self.options.dtype, &self.model)?;
         let loader = self.loader.as_mut().ok_or_else(not_begun)?;
         loader.finish_file()?;
+        loader.files += 1;
         loader.reader = Some(StreamReader::new(file, content_length, sha256, kept));
         Ok(())
     }
@@ -96,6 +109,8 @@ impl Session {
         if !self.base.head_modules().is_empty() && self.base_head.is_none() {
             self.base_head = Some(self.own_head(loader.head)?);
         }
+        // Only a GGUF that is the whole model can be written again.
+        self.outline = loader.outline.filter(|_| loader.files == 1);
         self.loaded = true;
         Ok(())
     }
@@ -177,8 +192,9 @@ impl Session {
 impl Loader {
     /// Ends the file being read, if there is one.
     fn finish_file(&mut self) -> Result<()> {
-        let Some(reader) = self.reader.take() else { return Ok(()) };
+        let Some(mut reader) = self.reader.take() else { return Ok(()) };
         self.skipped.extend_from_slice(reader.skipped());
+        self.outline = reader.outline();
         reader.finish()
     }
 

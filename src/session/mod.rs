@@ -12,6 +12,7 @@ mod language;
 mod load;
 mod matmul;
 mod merge;
+mod merge_gguf;
 mod objective;
 mod profile;
 mod programs;
@@ -32,6 +33,7 @@ pub use examples::{Example, Question};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};
 pub use matmul::Matmul;
+pub use merge::{MergeFormat, MergeOptions, MergedFile};
 pub use profile::StepTime;
 pub use rank::{Choice, ChooseOptions, Ranking};
 pub use run::{EndReason, TrainEvent, TrainResult};
@@ -42,6 +44,7 @@ pub use tokens::{SpanAnswer, Tagging};
 
 use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout};
 use crate::backend::{Backend, Progress};
+use crate::checkpoint::gguf::Outline;
 use crate::checkpoint::{HostTensor, Tokenizer};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
@@ -98,6 +101,8 @@ pub struct Session {
     loader: Option<load::Loader>,
     /// Tensors of the file that no graph reads but a merged file must hold.
     extra: BTreeMap<String, HostTensor>,
+    /// The GGUF that the base model was read from.
+    outline: Option<Outline>,
     loaded: bool,
     adapters: BTreeMap<String, Adapter>,
     base_head: Option<Head>,
@@ -122,6 +127,7 @@ impl Session {
             backend: None,
             loader: None,
             extra: BTreeMap::new(),
+            outline: None,
             loaded: false,
             adapters: BTreeMap::new(),
             base_head: None,

@@ -28,14 +28,6 @@ pub struct Begun {
     pub objective: Objective,
 }
 
-/// Answer of `beginMerge`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MergeSize {
-    /// Size of the whole file.
-    pub total_bytes: f64,
-}
-
 /// Answer of `memory`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -38,6 +38,11 @@ fn details(error: &Error) -> JsValue {
             text("tensor", name);
         }
         Error::UnknownAdapter { name, .. } | Error::AdapterExists { name } => text("adapter", name),
+        Error::NotFoldable { name, modules } => {
+            text("adapter", name);
+            let modules: js_sys::Array = modules.iter().map(|module| JsValue::from(module.as_str())).collect();
+            super::convert::set(&object, "modules", &modules.into());
+        }
         Error::UnknownLabel { label, .. } | Error::SingleClass { label } => text("label", label),
         Error::EmptyText { index } | Error::BadExample { index, .. } => number("index", *index as f64),
         Error::BadOption { option, .. } => text("option", option),

@@ -249,8 +249,8 @@ impl WebSession {
 
     /// Starts writing a whole model file with an adapter folded in.
     #[wasm_bindgen(js_name = beginMerge)]
-    pub fn begin_merge(&mut self, name: &str) -> Result<JsValue, JsValue> {
-        to_js(&convert::MergeSize { total_bytes: self.session.begin_merge(name).map_err(to_error)? as f64 })
+    pub fn begin_merge(&mut self, name: &str, options: JsValue) -> Result<JsValue, JsValue> {
+        to_js(&self.session.begin_merge(name, from_js("options", options)?).map_err(to_error)?)
     }
 
     /// The next bytes of that file.

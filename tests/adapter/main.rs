@@ -2,6 +2,7 @@
 //! The fixtures are made by real PEFT (`tests/fixtures/make.py`).
 #![cfg(not(target_arch = "wasm32"))]
 
+mod blocks;
 mod combine;
 mod config;
 mod folders;

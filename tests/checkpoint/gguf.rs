@@ -251,3 +251,40 @@ fn an_unknown_architecture_is_refused_by_name() {
         matches!(files("m.gguf", &bytes), Err(Error::UnsupportedModel { model_type, .. }) if model_type == "mamba")
     );
 }
+
+/// A scale or minimum x becomes `x factor` within `max(2^-11 |x factor|, 2^-25)`, so an element `q d + m` moves by that of both.
+#[test]
+fn rescaled_blocks_hold_the_numbers_times_the_factor() {
+    let numbers = |kind: BlockType, bytes: &[u8]| {
+        let mut found = Vec::new();
+        kind.dequantise(bytes, &mut found);
+        found
+    };
+    let file = parse(FILE).unwrap().unwrap();
+    let scaled: Vec<_> = file.tensors.iter().filter(|tensor| tensor.kind.has_scales()).collect();
+    assert_eq!(scaled.len(), 8);
+    for tensor in scaled {
+        let (kind, own) = (tensor.kind, data(tensor).to_vec());
+        let before = numbers(kind, &own);
+        // Without the scale the minimum is left.
+        let mut minimums = own.clone();
+        let at = if kind == BlockType::Q6_K { 208 } else { 0 };
+        minimums.chunks_mut(kind.block_bytes()).for_each(|block| block[at..at + 2].fill(0));
+        let minimums = numbers(kind, &minimums);
+        for factor in [1.0, -0.7, 3.3, 1e-3, 0.0] {
+            let mut bytes = own.clone();
+            assert!(kind.rescale(&mut bytes, factor));
+            for ((after, before), least) in numbers(kind, &bytes).iter().zip(&before).zip(&minimums) {
+                let bound = |x: f32| 2_f32.powi(-11) * (x * factor).abs();
+                // The largest q of a block, with the scales that it has for a part of it, times the least step of a half.
+                let step = 4096.0 * 2_f32.powi(-25);
+                let most = bound(before - least) + bound(*least) + step;
+                assert!((after - before * factor).abs() <= most, "{} {factor}: {before} {after}", tensor.name);
+            }
+            if factor == 1.0 {
+                assert_eq!(bytes, own);
+            }
+        }
+        assert!(!kind.rescale(&mut own.clone(), 1e9), "{}", tensor.name);
+    }
+}

@@ -7,7 +7,7 @@ use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::write;
 use ia3_web::models::BatchShape;
 use ia3_web::session::Pooling;
-use ia3_web::session::{AdapterOptions, CombineOptions, Selection, Session, SessionOptions, Start};
+use ia3_web::session::{AdapterOptions, CombineOptions, MergeOptions, Selection, Session, SessionOptions, Start};
 use pollster::block_on;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ fn an_unknown_adapter() {
     unknown(&|session| session.delete_adapter("other"));
     unknown(&|session| session.combine_adapters("new", &["other".into()], CombineOptions::default()));
     unknown(&|session| session.trainable_parameters("other").map(drop));
-    unknown(&|session| session.begin_merge("other").map(drop));
+    unknown(&|session| session.begin_merge("other", MergeOptions::default()).map(drop));
     unknown(&|session| session.plan_text(BatchShape::new(1, 8), Some("other")).map(drop));
 }
 
@@ -198,7 +198,7 @@ fn merging_what_is_not_finite() {
     session.add_adapter("a", AdapterOptions::default()).unwrap();
     let huge = CombineOptions { weights: Some(vec![3e38, 3e38]), ..CombineOptions::default() };
     session.combine_adapters("huge", &["a".into(), "a".into()], huge).unwrap();
-    session.begin_merge("huge").unwrap();
+    session.begin_merge("huge", MergeOptions::default()).unwrap();
     let error = loop {
         match block_on(session.next_merged()) {
             Ok(piece) => assert!(piece.is_some(), "the file ended"),

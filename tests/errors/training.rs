@@ -4,7 +4,7 @@ use crate::support::session::*;
 use crate::{refused, says};
 use ia3_web::Result;
 use ia3_web::session::Pooling;
-use ia3_web::session::{EndReason, Example, Session, SessionOptions, Task, TrainEvent};
+use ia3_web::session::{EndReason, Example, MergeOptions, Session, SessionOptions, Task, TrainEvent};
 use ia3_web::train::{Objective, Schedule, TrainOptions};
 use pollster::block_on;
 
@@ -89,7 +89,7 @@ fn before_the_weights_are_loaded() {
     let mut session = empty(options(Pooling::Mean));
     session.add_adapter("a", Default::default()).unwrap();
     says(&begin(&mut session, &examples(), &[]).unwrap_err(), "not-ready", &["weights"]);
-    says(&session.begin_merge("a").unwrap_err(), "not-ready", &["weights"]);
+    says(&session.begin_merge("a", MergeOptions::default()).unwrap_err(), "not-ready", &["weights"]);
     assert_eq!(session.adapter_names(), ["a"]);
 }
 

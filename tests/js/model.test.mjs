@@ -285,6 +285,16 @@ test("a merge is streamed piece by piece, as it is read", async (t) => {
   assert.equal(await new Response(stream).text(), "onetwosix");
 });
 
+test("a merge is told the kind of file and says which it is", async (t) => {
+  const { model, sessions } = await load(t);
+  await model.addAdapter("one");
+  assert.equal((await model.mergeAdapter("one")).format, "safetensors");
+  assert.equal((await model.mergeAdapter("one", { format: "gguf", requantise: true })).format, "gguf");
+  assert.deepEqual(sessions[0].calls.at(-1).slice(0, 3), ["beginMerge", "one", { format: "gguf", requantise: true }]);
+  await assert.rejects(model.mergeAdapter("one", { format: "onnx" }), { code: "bad-option" });
+  await assert.rejects(model.mergeAdapter("one", { requantize: true }), { code: "bad-option" });
+});
+
 test("a later merge ends the stream of an earlier one", async (t) => {
   const { model } = await load(t);
   await model.addAdapter("one");

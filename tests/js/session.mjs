@@ -145,10 +145,10 @@ export class FakeSession {
       return { losses, steps: step, bestStep: step, ms: 1, reason: own ?? reason, objective: "cross-entropy" };
     });
   }
-  beginMerge(name) {
-    this.#enter("beginMerge", name);
+  beginMerge(name, options) {
+    this.#enter("beginMerge", name, options);
     this.merge = ["one", "two", "six"].map((part) => encoder.encode(part));
-    return { totalBytes: 9 };
+    return { totalBytes: 9, format: options.format ?? "safetensors" };
   }
   nextMerged() {
     return this.#slow("nextMerged", [], () => this.merge.shift());

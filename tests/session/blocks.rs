@@ -1,14 +1,15 @@
 //! Matrices kept in blocks: answers, training and merging are those of the numbers that the blocks stand for, and they take the memory of
 //! the blocks.
 
+use super::merge::merged_as;
 use crate::support::session::*;
 use crate::support::{assert_close, bytes, devices};
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::BlockType;
 use ia3_web::checkpoint::gguf::Gguf;
 use ia3_web::session::{
-    AdapterOptions, Continuation, Dtype, Example, InferOptions, Pooling, Selection, Session, SessionOptions,
-    TargetOption, Task,
+    AdapterOptions, Continuation, Dtype, Example, InferOptions, MergeFormat, MergeOptions, Pooling, Selection, Session,
+    SessionOptions, TargetOption, Task,
 };
 use ia3_web::train::TrainOptions;
 use pollster::block_on;
@@ -16,12 +17,14 @@ use pollster::block_on;
 /// Sums are made in another order.
 const TOLERANCE: f32 = 2e-5;
 
+pub const SAFETENSORS: MergeOptions = MergeOptions { format: Some(MergeFormat::Safetensors), requantise: false };
+
 fn told(dtype: Option<Dtype>) -> SessionOptions {
     SessionOptions { task: Task::TextGeneration, labels: Vec::new(), dtype, ..options(Pooling::Mean) }
 }
 
 /// A model with a matrix in every format.
-fn mixed(backend: Backend, dtype: Option<Dtype>) -> Session {
+pub fn mixed(backend: Backend, dtype: Option<Dtype>) -> Session {
     let file = bytes("gguf/mixed.gguf");
     let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
     let mut session = Session::new(&head.config().unwrap(), &head.metadata.tokenizer().unwrap(), told(dtype)).unwrap();
@@ -32,7 +35,7 @@ fn mixed(backend: Backend, dtype: Option<Dtype>) -> Session {
 
 const ROWS: [(&str, &str); 3] = [("the cat was", "good"), ("a dog", "and the worst, not bad"), ("not", "bad")];
 
-fn scores(session: &mut Session, selection: &Selection) -> Vec<f32> {
+pub fn scores(session: &mut Session, selection: &Selection) -> Vec<f32> {
     let rows =
         ROWS.map(|(prompt, continuation)| Continuation { prompt: prompt.into(), continuation: continuation.into() });
     let found = block_on(session.score(&rows, selection, InferOptions::default())).unwrap();
@@ -94,12 +97,7 @@ fn a_merged_file_has_the_numbers() {
         for (_, backend) in devices() {
             let mut session = mixed(backend, dtype);
             session.add_adapter("a", AdapterOptions { init_ia3_weights: Some(false), ..adapter() }).unwrap();
-            session.begin_merge("a").unwrap();
-            let mut file = Vec::new();
-            while let Some(part) = block_on(session.next_merged()).unwrap() {
-                file.extend(part);
-            }
-            merged.push(file);
+            merged.push(merged_as(&mut session, "a", SAFETENSORS));
         }
     }
     assert!(merged.windows(2).all(|pair| pair[0] == pair[1]));
@@ -110,11 +108,7 @@ fn a_merged_file_has_the_numbers() {
 fn floats_are_quantised_while_they_are_loaded() {
     let mut floats = mixed(Backend::cpu(), Some(Dtype::F32));
     floats.add_adapter("ones", Default::default()).unwrap();
-    floats.begin_merge("ones").unwrap();
-    let mut file = Vec::new();
-    while let Some(part) = block_on(floats.next_merged()).unwrap() {
-        file.extend(part);
-    }
+    let file = merged_as(&mut floats, "ones", SAFETENSORS);
     let expected = scores(&mut floats, &BASE);
     let gguf = bytes("gguf/mixed.gguf");
     let head = Gguf::parse("m.gguf", &gguf).unwrap().unwrap();

@@ -4,7 +4,7 @@ use crate::support::session::*;
 use crate::support::{assert_close, bytes, devices};
 use ia3_web::backend::Backend;
 use ia3_web::session::{
-    Continuation, EndReason, Example, InferOptions, Pooling, Selection, Session, SessionOptions, Task,
+    Continuation, EndReason, Example, InferOptions, MergeOptions, Pooling, Selection, Session, SessionOptions, Task,
 };
 use ia3_web::train::{Objective, TrainOptions};
 use pollster::block_on;
@@ -161,7 +161,7 @@ fn a_merged_language_model_loads_again() {
     let mut session = llama(Backend::cpu(), Task::TextGeneration);
     add_drawn(&mut session, "a", 1);
     let expected = scores(&mut session, &active(&["a"]), 3);
-    session.begin_merge("a").unwrap();
+    session.begin_merge("a", MergeOptions::default()).unwrap();
     let mut file = Vec::new();
     while let Some(bytes) = block_on(session.next_merged()).unwrap() {
         file.extend(bytes);

@@ -7,7 +7,7 @@ use ia3_web::checkpoint::gguf::{self, Gguf};
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::models::BatchShape;
 use ia3_web::session::{
-    Continuation, DeviceOption, Dtype, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate,
+    Continuation, DeviceOption, Dtype, EstimateOptions, MergeOptions, Pooling, Session, SessionOptions, Task, estimate,
 };
 use pollster::block_on;
 
@@ -178,7 +178,7 @@ fn shards_are_the_file_they_were_cut_from() {
 fn shards_are_merged_into_one_file() {
     let mut session = loaded(&shards()).0;
     add_drawn(&mut session, "a", 1);
-    session.begin_merge("a").unwrap();
+    session.begin_merge("a", MergeOptions::default()).unwrap();
     let mut file = Vec::new();
     while let Some(bytes) = block_on(session.next_merged()).unwrap() {
         file.extend(bytes);

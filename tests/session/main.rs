@@ -10,6 +10,7 @@ mod infer;
 mod language;
 mod load;
 mod merge;
+mod merge_gguf;
 mod profile;
 mod rank;
 mod resume;

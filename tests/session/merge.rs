@@ -5,11 +5,15 @@ use crate::support::session::*;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::session::Pooling;
-use ia3_web::session::{Selection, Session};
+use ia3_web::session::{MergeOptions, Selection, Session};
 use pollster::block_on;
 
 pub fn merged(session: &mut Session, name: &str) -> Vec<u8> {
-    let announced = session.begin_merge(name).unwrap();
+    merged_as(session, name, MergeOptions::default())
+}
+
+pub fn merged_as(session: &mut Session, name: &str, options: MergeOptions) -> Vec<u8> {
+    let announced = session.begin_merge(name, options).unwrap().total_bytes;
     let mut file = Vec::new();
     while let Some(piece) = block_on(session.next_merged()).unwrap() {
         file.extend(piece);
@@ -76,7 +80,7 @@ fn merging_leaves_the_session_as_it_was() {
 fn a_merge_given_up_makes_room_for_the_next() {
     let mut session = with_adapter(session(Pooling::Mean));
     let whole = merged(&mut session, "a");
-    session.begin_merge("a").unwrap();
+    session.begin_merge("a", MergeOptions::default()).unwrap();
     block_on(session.next_merged()).unwrap();
     assert_eq!(merged(&mut session, "a"), whole);
     assert_eq!(block_on(session.next_merged()).unwrap_err().code(), "not-ready");

@@ -5,7 +5,7 @@ use crate::merge::{merged, reloaded};
 use crate::support::session::*;
 use crate::support::{assert_close, relative_error};
 use ia3_web::checkpoint::HostTensor;
-use ia3_web::session::{InferOptions, Pooling, Session};
+use ia3_web::session::{InferOptions, MergeOptions, Pooling, Session};
 use pollster::block_on;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ fn a_shift_cannot_be_merged_where_there_is_no_bias() {
     let expected = embed(&mut session, &active(&["biased"]));
     let file = merged(&mut session, "biased");
     add_shifted(&mut session, "unbiased", json!({}), 7);
-    let error = session.begin_merge("unbiased").unwrap_err();
+    let error = session.begin_merge("unbiased", MergeOptions::default()).unwrap_err();
     assert_eq!(error.code(), "bad-adapter");
     for words in ["'unbiased'", "mlp.down_proj", "bias", "shift"] {
         assert!(error.to_string().contains(words), "{error}");
@@ -106,7 +106,7 @@ fn a_shift_cannot_be_merged_where_there_is_no_bias() {
     assert_eq!(block_on(session.next_merged()).unwrap_err().code(), "not-ready");
     // Shifts that were never trained add nothing.
     add(&mut session, "zeros", json!({"shift": true})).unwrap();
-    session.begin_merge("zeros").unwrap();
+    session.begin_merge("zeros", MergeOptions::default()).unwrap();
     load_file(&mut session, &file, 4096).unwrap();
     assert_close("qwen2", &embed(&mut session, &BASE), &expected, 1e-5);
 }

@@ -9,10 +9,12 @@ mod metadata;
 mod names;
 mod reader;
 mod tokenizer;
+mod write;
 
 pub use files::files;
 pub use metadata::{List, Metadata, Value};
 pub use names::Names;
+pub use write::Outline;
 
 use super::BlockType;
 use crate::{Error, Result};
@@ -47,6 +49,9 @@ pub struct GgufTensor {
 pub struct Gguf<'a> {
     /// The settings.
     pub metadata: Metadata<'a>,
+    /// The same as they lie in the file, and how many there are.
+    settings: &'a [u8],
+    setting_count: u64,
     /// All tensors in the order of their bytes.
     pub tensors: Vec<GgufTensor>,
     /// Bytes up to the data.
@@ -91,7 +96,9 @@ fn head<'a>(file: &'a str, bytes: &'a [u8]) -> std::result::Result<Gguf<'a>, Fau
     if tensors.max(settings) > MOST_ENTRIES {
         return Err(broken(format!("it announces {tensors} tensors and {settings} settings")));
     }
+    let (setting_count, all, first) = (settings, reader.rest(), reader.at());
     let metadata = Metadata::read(file, &mut reader, settings)?;
+    let settings = &all[..reader.at() - first];
     let alignment = metadata.alignment()?;
     let mut found = Vec::new();
     let mut names = BTreeSet::new();
@@ -117,7 +124,7 @@ fn head<'a>(file: &'a str, bytes: &'a [u8]) -> std::result::Result<Gguf<'a>, Fau
         tensor.start = tensor.start.checked_add(start).ok_or_else(far)?;
     }
     let file_bytes = start.checked_add(end).ok_or_else(|| broken("its size overflows"))?;
-    Ok(Gguf { metadata, tensors: found, head_bytes: start, alignment, file_bytes })
+    Ok(Gguf { metadata, settings, setting_count, tensors: found, head_bytes: start, alignment, file_bytes })
 }
 
 /// A tensor and its place among the data.

@@ -138,39 +138,63 @@ impl Names {
     /// A tensor as Hugging Face's file has it. One whose rows do not stay as they are comes as floats.
     pub fn translate(&self, name: &str, tensor: StoredTensor) -> Result<(String, StoredTensor)> {
         let Some((hub, change)) = self.find(name) else { return Ok((name.into(), tensor)) };
-        let StoredTensor { shape, elements } = tensor;
-        let bad_shape = |expected: Vec<usize>| Error::TensorShape { name: name.into(), expected, found: shape.clone() };
-        let found = match (change, elements) {
-            (Change::None, elements) => StoredTensor { shape, elements },
-            (Change::Unrotate { heads }, elements) => {
-                let rows = shape[0];
-                if !rows.is_multiple_of(2 * heads) {
-                    return Err(bad_shape(vec![rows.next_multiple_of(2 * heads)]));
-                }
-                let elements = match elements {
-                    Elements::Floats(data) => Elements::Floats(unrotated(&data, rows, rows / heads)),
-                    Elements::Blocks { kind, bytes } => {
-                        Elements::Blocks { kind, bytes: unrotated(&bytes, rows, rows / heads) }
-                    }
-                };
-                StoredTensor { shape, elements }
+        let shape = &tensor.shape;
+        let expected = match change {
+            Change::Unrotate { heads } if !shape[0].is_multiple_of(2 * heads) => {
+                vec![shape[0].next_multiple_of(2 * heads)]
             }
-            (Change::LessOne, Elements::Floats(mut data)) => {
-                data.iter_mut().for_each(|x| *x -= 1.0);
-                StoredTensor { shape, elements: Elements::Floats(data) }
-            }
-            (Change::Transpose, Elements::Floats(data)) => {
-                let [rows, columns] = *shape.as_slice() else { return Err(bad_shape(vec![1, 1])) };
-                let column = |column: usize| data.iter().skip(column).step_by(columns).copied();
-                let turned = (0..columns).flat_map(column).collect();
-                StoredTensor { shape: vec![columns, rows], elements: Elements::Floats(turned) }
-            }
-            (Change::LessOne | Change::Transpose, Elements::Blocks { .. }) => {
-                unreachable!("what does not keep its rows is not kept in blocks")
-            }
+            Change::Transpose if shape.len() != 2 => vec![1, 1],
+            _ => return Ok((hub, changed(change, tensor, -1.0, unrotated, unrotated))),
         };
-        Ok((hub, found))
+        Err(Error::TensorShape { name: name.into(), expected, found: tensor.shape })
     }
+
+    /// The reverse of [`Names::translate`], for a tensor that came from there.
+    pub fn restore(&self, name: &str, tensor: StoredTensor) -> StoredTensor {
+        match self.find(name) {
+            Some((_, change)) => changed(change, tensor, 1.0, rotated, rotated),
+            None => tensor,
+        }
+    }
+}
+
+/// Puts the rows of heads, as many as the second number says, in another order.
+type Reorder<T> = fn(&[T], usize, usize) -> Vec<T>;
+
+/// The tensor, `one` added to a norm's weights and the rows of heads reordered.
+fn changed(change: Change, tensor: StoredTensor, one: f32, floats: Reorder<f32>, bytes: Reorder<u8>) -> StoredTensor {
+    let StoredTensor { shape, elements } = tensor;
+    match (change, elements) {
+        (Change::None, elements) => StoredTensor { shape, elements },
+        (Change::Unrotate { heads }, elements) => {
+            let (rows, head) = (shape[0], shape[0] / heads);
+            let elements = match elements {
+                Elements::Floats(data) => Elements::Floats(floats(&data, rows, head)),
+                Elements::Blocks { kind, bytes: data } => Elements::Blocks { kind, bytes: bytes(&data, rows, head) },
+            };
+            StoredTensor { shape, elements }
+        }
+        (Change::LessOne, Elements::Floats(mut data)) => {
+            data.iter_mut().for_each(|x| *x += one);
+            StoredTensor { shape, elements: Elements::Floats(data) }
+        }
+        (Change::Transpose, Elements::Floats(data)) => {
+            let (rows, columns) = (shape[0], shape[1]);
+            let column = |column: usize| data.iter().skip(column).step_by(columns).copied();
+            let turned = (0..columns).flat_map(column).collect();
+            StoredTensor { shape: vec![columns, rows], elements: Elements::Floats(turned) }
+        }
+        (Change::LessOne | Change::Transpose, Elements::Blocks { .. }) => {
+            unreachable!("what does not keep its rows is not kept in blocks")
+        }
+    }
+}
+
+/// Row `half head / 2 + i` of a head goes to row `2 i + half`.
+fn rotated<T: Copy>(data: &[T], rows: usize, head: usize) -> Vec<T> {
+    let columns = data.len() / rows;
+    let from = |row: usize| row / head * head + row % head % 2 * (head / 2) + row % head / 2;
+    (0..rows).flat_map(|row| data[from(row) * columns..][..columns].iter().copied()).collect()
 }
 
 /// Row `2 i + half` of a head goes to row `half head / 2 + i`.
