@@ -147,6 +147,52 @@ fn a_byte_level_tokenizer_is_that_of_the_models_own_file() {
     }
 }
 
+/// Texts with spaces, characters without a token, and many at random; nothing is lost on the way back.
+#[test]
+fn a_sentencepiece_tokenizer_gives_the_ids_of_sentencepiece() {
+    let goldens: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../fixtures/gguf/sentencepiece.json")).unwrap();
+    let files: [(&str, &[u8]); 2] = [
+        ("sentencepiece", include_bytes!("../fixtures/gguf/sentencepiece.gguf")),
+        ("sentencepiece-gemma", include_bytes!("../fixtures/gguf/sentencepiece-gemma.gguf")),
+    ];
+    for (name, file) in files {
+        let bytes = parse(file).unwrap().unwrap().metadata.tokenizer().unwrap();
+        let (found, whole) =
+            (Tokenizer::from_bytes(&bytes).unwrap(), tokenizers::Tokenizer::from_bytes(&bytes).unwrap());
+        let texts = goldens[name].as_array().unwrap();
+        assert!(texts.len() > 100);
+        for golden in texts {
+            let text = golden[0].as_str().unwrap();
+            let expected: Vec<u32> = serde_json::from_value(golden[1].clone()).unwrap();
+            assert_eq!(found.plain(text).unwrap(), expected, "{name} {text:?}");
+            assert_eq!(whole.decode(&expected, true).unwrap(), text.replace('\u{2581}', " "), "{name}");
+            let row = found.encode(text, None, 500).unwrap().ids;
+            assert_eq!((row[0], &row[1..]), (1, expected.as_slice()), "<s> begins it");
+        }
+    }
+}
+
+#[test]
+fn a_sentencepiece_tokenizer_needs_scores_and_tokens_of_a_sane_length() {
+    use Setting::*;
+    let refused = |entries: &[(&str, Setting)], reason: &str| {
+        let bytes = settings(entries);
+        match parse(&bytes).unwrap().unwrap().metadata.tokenizer() {
+            Err(Error::NotGguf { reason: found, .. }) => assert!(found.contains(reason), "{found}"),
+            found => panic!("{found:?}"),
+        }
+    };
+    let named = |kind: &'static str| ("tokenizer.ggml.model", Text(kind));
+    let tokens = ("tokenizer.ggml.tokens", Texts(&["a", "b"]));
+    refused(&[named("llama"), tokens], "2 tokens and 0 scores");
+    let tokens = ("tokenizer.ggml.tokens", Texts(&["a"]));
+    refused(&[named("t5"), tokens], "'t5', not gpt2, bert or llama");
+    let long: &'static str = "a".repeat(257).leak();
+    let tokens = ("tokenizer.ggml.tokens", Texts(vec![long].leak()));
+    refused(&[named("llama"), tokens, ("tokenizer.ggml.scores", Floats(&[0.0]))], "257 bytes");
+}
+
 /// A tokenizer of another kind than can be read.
 #[test]
 fn an_unknown_tokenizer_is_refused_by_name() {
@@ -166,6 +212,7 @@ enum Setting {
     Text(&'static str),
     Texts(&'static [&'static str]),
     Number(u32),
+    Floats(&'static [f32]),
 }
 
 fn settings(entries: &[(&str, Setting)]) -> Vec<u8> {
@@ -179,6 +226,11 @@ fn settings(entries: &[(&str, Setting)]) -> Vec<u8> {
         match setting {
             Setting::Text(value) => bytes.extend([8_u32.to_le_bytes().to_vec(), text(value)].concat()),
             Setting::Number(value) => bytes.extend([4_u32.to_le_bytes(), value.to_le_bytes()].concat()),
+            Setting::Floats(values) => {
+                bytes.extend([9_u32.to_le_bytes(), 6_u32.to_le_bytes()].concat());
+                bytes.extend((values.len() as u64).to_le_bytes());
+                values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+            }
             Setting::Texts(values) => {
                 bytes.extend([9_u32.to_le_bytes(), 8_u32.to_le_bytes()].concat());
                 bytes.extend((values.len() as u64).to_le_bytes());

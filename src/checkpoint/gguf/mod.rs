@@ -8,6 +8,7 @@ mod files;
 mod metadata;
 mod names;
 mod reader;
+mod sentencepiece;
 mod tokenizer;
 mod write;
 

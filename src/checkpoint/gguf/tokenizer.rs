@@ -1,17 +1,20 @@
 //! The `tokenizer.json` that a GGUF's settings amount to.
 //!
-//! Two kinds can be read: `gpt2`, a byte-level BPE whose merges are listed, and `bert`, WordPiece with the words' starts marked.
+//! Three kinds can be read: `gpt2`, a byte-level BPE whose merges are listed, `bert`, WordPiece with the words' starts marked, and `llama`,
+//! SentencePiece's BPE (see `sentencepiece.rs`).
 
 use super::{Metadata, not_gguf};
 use crate::Result;
 use serde_json::{Value, json};
 
 /// What `tokenizer.ggml.token_type` says of a token.
+pub(super) const NORMAL: f64 = 1.0;
+pub(super) const UNKNOWN: f64 = 2.0;
 const CONTROL: f64 = 3.0;
-const USER_DEFINED: f64 = 4.0;
+pub(super) const USER_DEFINED: f64 = 4.0;
 
-/// Where a word starts, in BERT's lists.
-const START: char = '\u{2581}';
+/// Where a word starts, in BERT's lists, and a space, in SentencePiece's.
+pub(super) const START: char = '\u{2581}';
 
 /// Patterns that cut texts before a byte-level BPE, by `tokenizer.ggml.pre`; None: GPT-2's own, which the tokenizer knows.
 const PATTERNS: [(&str, Option<&str>); 7] = [
@@ -33,7 +36,7 @@ impl Metadata<'_> {
     pub fn tokenizer(&self) -> Result<Vec<u8>> {
         let names = self.texts("tokenizer.ggml.tokens")?;
         let kinds = match self.list("tokenizer.ggml.token_type")? {
-            None => vec![1.0; names.len()],
+            None => vec![NORMAL; names.len()],
             Some(list) => list.numbers().unwrap_or_default(),
         };
         if kinds.len() != names.len() {
@@ -47,7 +50,12 @@ impl Metadata<'_> {
             .iter()
             .zip(&kinds)
             .enumerate()
-            .filter(|(_, (_, kind))| [CONTROL, USER_DEFINED].contains(kind))
+            .filter(|(_, (name, kind))| match **kind {
+                CONTROL => true,
+                // Those of white space are found as others are, by their merges.
+                USER_DEFINED => !name.trim_matches([START, ' ', '\n', '\t', '\r']).is_empty(),
+                _ => false,
+            })
             .map(|(id, (name, kind))| {
                 json!({"id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false,
                     "normalized": false, "special": *kind == CONTROL})
@@ -56,11 +64,13 @@ impl Metadata<'_> {
         let parts = match self.text("tokenizer.ggml.model")? {
             "gpt2" => self.byte_level(&names)?,
             "bert" => self.word_piece(&names)?,
-            other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2 or bert"))),
+            "llama" => self.sentence_piece(&names, &kinds)?,
+            other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2, bert or llama"))),
         };
         let [normalizer, pre_tokenizer, post_processor, model] = parts;
+        let decoder = if model["byte_fallback"] == json!(true) { self.spaces_decoder()? } else { Value::Null };
         let file = json!({"version": "1.0", "added_tokens": added, "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
-            "post_processor": post_processor, "model": model});
+            "post_processor": post_processor, "decoder": decoder, "model": model});
         Ok(serde_json::to_vec(&file).expect("texts and numbers always serialise"))
     }
 
@@ -82,7 +92,7 @@ impl Metadata<'_> {
         let merges = self.texts("tokenizer.ggml.merges")?;
         let model = json!({"type": "BPE", "vocab": vocabulary(names), "merges": merges, "ignore_merges": pattern == &Some(LLAMA3)});
         let normalizer = if *pattern == Some(QWEN2) { json!({"type": "NFC"}) } else { Value::Null };
-        Ok([normalizer, json!({"type": "Sequence", "pretokenizers": parts}), self.ends()?, model])
+        Ok([normalizer, json!({"type": "Sequence", "pretokenizers": parts}), self.ends(false)?, model])
     }
 
     fn word_piece(&self, names: &[&str]) -> Result<[Value; 4]> {
@@ -106,11 +116,12 @@ impl Metadata<'_> {
         Ok([normalizer, json!({"type": "BertPreTokenizer"}), post, model])
     }
 
-    /// The tokens that begin and end every text, where the file says so.
-    fn ends(&self) -> Result<Value> {
+    /// The tokens that begin and end every text, where the file says so. `begins`: one begins it where the file says nothing.
+    pub(super) fn ends(&self, begins: bool) -> Result<Value> {
         let names = self.texts("tokenizer.ggml.tokens")?;
         let token = |kind: &str| -> Result<Option<(String, u64)>> {
-            if !self.flag(&format!("tokenizer.ggml.add_{kind}_token"))?.unwrap_or(false) {
+            let usual = begins && kind == "bos";
+            if !self.flag(&format!("tokenizer.ggml.add_{kind}_token"))?.unwrap_or(usual) {
                 return Ok(None);
             }
             let id = self.whole(&format!("tokenizer.ggml.{kind}_token_id"))?;
@@ -140,11 +151,11 @@ impl Metadata<'_> {
         }
     }
 
-    fn wrong_tokenizer(&self, reason: String) -> crate::Error {
+    pub(super) fn wrong_tokenizer(&self, reason: String) -> crate::Error {
         not_gguf(self.file(), format!("its tokenizer cannot be used: {reason}"))
     }
 }
 
-fn vocabulary(names: &[&str]) -> serde_json::Map<String, Value> {
+pub(super) fn vocabulary(names: &[&str]) -> serde_json::Map<String, Value> {
     names.iter().enumerate().map(|(id, name)| ((*name).to_string(), json!(id))).collect()
 }
