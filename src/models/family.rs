@@ -5,6 +5,7 @@ use crate::adapter::{HeadModule, TaskType};
 use crate::error::Result;
 use crate::graph::Id;
 use std::fmt::Debug;
+use std::rc::Rc;
 
 /// What every family says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,11 @@ pub trait Family: Debug {
     /// The states from which tokens are told: of an encoder-decoder model the decoder's, `(B S, H)`.
     fn decoded(&self, _b: &mut Builder, states: Id) -> Result<Id> {
         Ok(states)
+    }
+
+    /// The same family with these factors of its rotary embeddings (see [`super::rotary::Rotary::with_factors`]); None where it takes none.
+    fn with_rope_factors(&self, _factors: &[f32]) -> Result<Option<Rc<dyn Family>>> {
+        Ok(None)
     }
 
     /// How states become logits of the vocabulary; None for encoders, which have other heads for tokens instead.

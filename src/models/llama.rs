@@ -11,6 +11,7 @@ use crate::checkpoint::fields::bad;
 use crate::error::Result;
 use crate::graph::Id;
 use crate::ops::{ActivationKind, Attention, Gate, RmsNorm, Rope};
+use std::rc::Rc;
 
 /// The numbers of a LLaMA or of one of its descendants, with Hugging Face's field names.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +156,10 @@ impl Family for Llama {
 
     fn logits(&self, b: &mut Builder, pooled: Id) -> Result<Id> {
         b.head(pooled, "score")
+    }
+
+    fn with_rope_factors(&self, factors: &[f32]) -> Result<Option<Rc<dyn Family>>> {
+        Ok(Some(Rc::new(Llama { rotary: self.rotary.with_factors(factors)?, ..self.clone() })))
     }
 
     fn language(&self) -> Option<Language> {

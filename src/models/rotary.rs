@@ -21,10 +21,26 @@ pub struct Rotary {
 #[derive(Debug, Clone, PartialEq)]
 enum Scaling {
     None,
-    Linear { factor: f64 },
-    Dynamic { factor: f64 },
-    Llama3 { factor: f64, low: f64, high: f64, original: f64 },
-    Yarn { factor: f64, attention: f64, low: f64, high: f64 },
+    Linear {
+        factor: f64,
+    },
+    Dynamic {
+        factor: f64,
+    },
+    Llama3 {
+        factor: f64,
+        low: f64,
+        high: f64,
+        original: f64,
+    },
+    Yarn {
+        factor: f64,
+        attention: f64,
+        low: f64,
+        high: f64,
+    },
+    /// A number for each pair of columns, which divides its frequency.
+    Factors(Vec<f32>),
 }
 
 impl Rotary {
@@ -66,6 +82,17 @@ impl Rotary {
         Rotary { theta, columns, longest, scaling }.checked()
     }
 
+    /// The same with each pair's frequency divided by its factor instead, as a GGUF's `rope_freqs.weight` says of LLaMA 3.
+    /// [`crate::Error::BadConfig`] unless there is a positive number for each pair.
+    pub fn with_factors(&self, factors: &[f32]) -> Result<Rotary> {
+        let pairs = self.columns / 2;
+        if factors.len() != pairs || !factors.iter().all(|factor| *factor > 0.0 && factor.is_finite()) {
+            let reason = format!("holds {} numbers, not {pairs} that are above 0", factors.len());
+            return Err(bad("rope_freqs.weight", reason));
+        }
+        Ok(Rotary { scaling: Scaling::Factors(factors.to_vec()), ..self.clone() })
+    }
+
     fn checked(self) -> Result<Rotary> {
         if self.columns < 4 || !self.columns.is_multiple_of(2) {
             let columns = self.columns;
@@ -92,9 +119,12 @@ impl Rotary {
         let plain = |theta: f64| -> Vec<f64> {
             (0..self.columns).step_by(2).map(|i| theta.powf(-(i as f64) / self.columns as f64)).collect()
         };
-        let (frequencies, scale) = match self.scaling {
+        let (frequencies, scale) = match &self.scaling {
             Scaling::None => (plain(self.theta), 1.0),
             Scaling::Linear { factor } => (plain(self.theta).iter().map(|f| f / factor).collect(), 1.0),
+            Scaling::Factors(factors) => {
+                (plain(self.theta).iter().zip(factors).map(|(f, factor)| f / f64::from(*factor)).collect(), 1.0)
+            }
             Scaling::Dynamic { factor } => {
                 let times = length.max(self.longest) as f64 / self.longest as f64;
                 let power = self.columns as f64 / (self.columns - 2) as f64;
@@ -113,7 +143,7 @@ impl Rotary {
                     let ramp = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);
                     f / factor * ramp + f * (1.0 - ramp)
                 };
-                (plain(self.theta).iter().enumerate().map(stretch).collect(), attention)
+                (plain(self.theta).iter().enumerate().map(stretch).collect(), *attention)
             }
         };
         (frequencies.into_iter().map(|f| f as f32).collect(), scale as f32)

@@ -11,6 +11,9 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
+/// The tensor that divides frequencies of rotary embeddings, in a GGUF and in what is merged from one.
+const ROPE_FACTORS: &str = "rope_freqs.weight";
+
 /// A tensor the graph reads, being put together from tensors of the file.
 #[derive(Debug)]
 struct Packed {
@@ -108,6 +111,12 @@ impl Session {
         }
         if !self.base.head_modules().is_empty() && self.base_head.is_none() {
             self.base_head = Some(self.own_head(loader.head)?);
+        }
+        // Only a weight's file says how LLaMA 3 stretches its rotary embeddings where that is a GGUF.
+        if let Some(factors) = self.extra.get(ROPE_FACTORS)
+            && let Some(family) = self.model.family.with_rope_factors(&factors.data)?
+        {
+            self.model.family = family;
         }
         // Only a GGUF that is the whole model can be written again.
         self.outline = loader.outline.filter(|_| loader.files == 1);

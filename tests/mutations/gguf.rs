@@ -2,15 +2,18 @@
 
 use std::fs;
 
-use ia3_web::checkpoint::gguf::{self, Gguf};
+use ia3_web::checkpoint::gguf::{self, Gguf, Outline};
 use ia3_web::checkpoint::{StoredTensor, StreamReader, Tokenizer};
 
 use super::mutate::{Random, mutate};
 use super::survive;
 use super::tiny_bert::fixtures;
 
-fn files() -> [Vec<u8>; 5] {
-    ["blocks", "llama-linear", "gemma3_text", "byte-level", "chat"]
+/// How many files there are.
+const FILES: usize = 7;
+
+fn files() -> [Vec<u8>; FILES] {
+    ["blocks", "llama-linear", "gemma3_text", "sentencepiece", "byte-level", "chat", "llama"]
         .map(|name| fs::read(fixtures(&format!("gguf/{name}.gguf"))).unwrap())
 }
 
@@ -34,8 +37,8 @@ fn most(len: usize) -> usize {
 fn starts() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = random.below(5);
-        broken(random, &files[at], &files[(at + 1) % 5])
+        let at = random.below(FILES);
+        broken(random, &files[at], &files[(at + 1) % FILES])
     };
     survive(60_000, 21, make, most, |bytes, _| {
         let Some(file) = Gguf::parse("m.gguf", bytes)? else { return Ok(()) };
@@ -47,12 +50,45 @@ fn starts() {
     });
 }
 
+/// A file that could be read is written so that it reads the same.
+#[test]
+fn written_again() {
+    let files = files();
+    let make = |random: &mut Random| {
+        let at = random.below(FILES);
+        broken(random, &files[at], &files[(at + 1) % FILES])
+    };
+    survive(
+        20_000,
+        24,
+        make,
+        |len| 32 * len + 8192,
+        |bytes, _| {
+            let Some(file) = Gguf::parse("m.gguf", bytes)? else { return Ok(()) };
+            let (before, settings) = (file.tensors.clone(), file.metadata.tokenizer_config());
+            let outline = Outline::of(file)?;
+            let kinds: Vec<_> = before.iter().map(|tensor| tensor.kind).collect();
+            let head = outline.head(&kinds);
+            let after = Gguf::parse("m.gguf", &head)?.expect("a whole start");
+            assert_eq!(after.metadata.tokenizer_config(), settings);
+            let mut place = head.len() as u64;
+            for (before, after) in before.iter().zip(&after.tensors) {
+                assert_eq!((&after.name, after.kind, &after.shape), (&before.name, before.kind, &before.shape));
+                assert_eq!(after.start, place, "without gaps");
+                place += outline.room(before, before.kind);
+            }
+            assert_eq!(after.tensors.len(), before.len());
+            Ok(())
+        },
+    );
+}
+
 #[test]
 fn configurations_and_tokenizers() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = 1 + random.below(4);
-        broken(random, &files[at], &files[5 - at])
+        let at = 1 + random.below(FILES - 1);
+        broken(random, &files[at], &files[FILES - at])
     };
     // JSON with an entry in a map for every token, and what the tokenizer makes of it.
     survive(
@@ -71,8 +107,8 @@ fn configurations_and_tokenizers() {
 fn tensors_on_their_way_in() {
     let files = files();
     let make = |random: &mut Random| {
-        let at = random.below(5);
-        broken(random, &files[at], &files[(at + 1) % 5])
+        let at = random.below(FILES);
+        broken(random, &files[at], &files[(at + 1) % FILES])
     };
     survive(30_000, 23, make, most, |bytes, random| {
         let length = [None, Some(bytes.len() as u64), Some(random.next())][random.below(3)];

@@ -50,7 +50,7 @@ fn scores(session: &mut Session) -> Vec<f32> {
 #[test]
 fn language_models() {
     let task = Task::TextGeneration;
-    for family in ["llama-linear", "qwen2", "qwen3", "gpt2", "gemma3_text"] {
+    for family in ["llama", "llama-linear", "mistral", "qwen2", "qwen3", "gpt2", "gemma3_text"] {
         let expected = of_safetensors(family, task, |config| {
             if family == "qwen2" {
                 // GGUF's Qwen 2 has no windows.
@@ -66,6 +66,30 @@ fn language_models() {
         });
         let (mut found, mut expected) = (of_gguf(family, task), expected);
         assert_close(family, &scores(&mut found), &scores(&mut expected), 1e-5);
+    }
+}
+
+/// LLaMA 3's factors come with the weights.
+#[test]
+fn factors_of_rotary_embeddings_are_checked() {
+    let file = bytes("gguf/llama.gguf");
+    let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
+    let at = head.tensor("rope_freqs.weight").unwrap().start as usize;
+    let loaded = |factor: f32| {
+        let mut file = file.clone();
+        file[at..at + 4].copy_from_slice(&factor.to_le_bytes());
+        let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
+        let (config, tokenizer) = (head.config().unwrap(), head.metadata.tokenizer().unwrap());
+        let mut session = Session::new(&config, &tokenizer, told(Task::TextGeneration)).unwrap();
+        session.set_backend(Backend::cpu());
+        load_file(&mut session, &file, 997).map(|()| session)
+    };
+    assert_ne!(scores(&mut loaded(1.0).unwrap()), scores(&mut loaded(2.0).unwrap()));
+    for factor in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        match loaded(factor).err() {
+            Some(Error::BadConfig { field, .. }) => assert_eq!(field, "rope_freqs.weight"),
+            other => panic!("{factor}: {other:?}"),
+        }
     }
 }
 

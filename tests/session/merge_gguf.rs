@@ -144,7 +144,7 @@ fn every_family_is_written_as_llama_cpp_has_it() {
     let rows = [("the cat was", "good"), ("a dog", "and the worst, not bad")];
     let rows =
         rows.map(|(prompt, continuation)| Continuation { prompt: prompt.into(), continuation: continuation.into() });
-    for family in ["llama-linear", "qwen2", "qwen3", "gpt2", "gemma3_text"] {
+    for family in ["llama", "llama-linear", "mistral", "qwen2", "qwen3", "gpt2", "gemma3_text"] {
         let own = bytes(&format!("gguf/{family}.gguf"));
         let mut session = loaded(&own, Task::TextGeneration);
         let all = json!({"targetModules": "all-linear", "feedforwardModules": [], "init": {"uniform": 0.5}});

@@ -89,9 +89,15 @@ impl Gguf<'_> {
                 config.extend(self.rope(settings, architecture)?.map(|rope| ("rope_scaling".to_string(), rope)));
             }
         }
+        let window = settings.whole(&format!("{architecture}.attention.sliding_window"))?.filter(|window| *window > 0);
+        if let Some(window) = window.filter(|_| ["llama", "gemma3"].contains(&architecture)) {
+            config.insert("sliding_window".into(), json!(window));
+            if architecture == "llama" {
+                // llama.cpp knows Mistral as a LLaMA.
+                config.insert("model_type".into(), json!("mistral"));
+            }
+        }
         if architecture == "gemma3" {
-            let window = settings.whole("gemma3.attention.sliding_window")?;
-            config.extend(window.map(|window| ("sliding_window".to_string(), json!(window))));
             // llama.cpp scales scores by the size of a head, as all sizes but the largest do.
             config.insert("query_pre_attn_scalar".into(), config.get("head_dim").cloned().unwrap_or(json!(256)));
             let cap = settings.number("gemma3.final_logit_softcapping")?;
@@ -100,10 +106,12 @@ impl Gguf<'_> {
         Ok(serde_json::to_vec(&config).expect("numbers and texts always serialise"))
     }
 
-    /// How rotary embeddings are stretched, as `rope_scaling`; None where they are not.
+    /// How rotary embeddings are stretched, as `rope_scaling`; None where they are not, or by a tensor.
     fn rope(&self, settings: &Metadata, architecture: &str) -> Result<Option<Value>> {
-        if self.tensor("rope_freqs.weight").is_some() {
-            let reason = "its rotary embeddings are stretched by a tensor (rope_freqs.weight), as LLaMA 3 does: give that model as safetensors";
+        // LLaMA 3's factors, which the model takes from the tensor once it is loaded.
+        let stretched = self.tensor("rope_freqs.weight").is_some();
+        if stretched && architecture != "llama" {
+            let reason = "its rotary embeddings are stretched by rope_freqs.weight, which only LLaMA's can be";
             return Err(not_gguf(settings.file(), reason));
         }
         let setting = |name: &str| format!("{architecture}.rope.scaling.{name}");
@@ -113,6 +121,12 @@ impl Gguf<'_> {
         };
         if kind == "none" {
             return Ok(None);
+        }
+        if stretched {
+            return Err(not_gguf(
+                settings.file(),
+                format!("its rotary embeddings are stretched by rope_freqs.weight and '{kind}'"),
+            ));
         }
         let mut scaling = Map::new();
         scaling.insert("rope_type".into(), json!(kind));
