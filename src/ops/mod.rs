@@ -12,6 +12,7 @@ mod block_dot_long;
 #[cfg(any(target_arch = "wasm32", test))]
 mod block_floats;
 mod blocks;
+mod cached_attention;
 mod concat;
 mod cross_entropy;
 mod embed;
@@ -20,7 +21,6 @@ mod gather;
 mod greedy;
 mod head;
 mod host;
-#[cfg(any(target_arch = "wasm32", test))]
 mod lanes;
 mod layer_norm;
 mod linear;
@@ -43,6 +43,7 @@ mod segments;
 mod similarity;
 mod soft_cap;
 mod span_loss;
+mod store;
 mod token_loss;
 
 pub use activation::{Activation, ActivationGrad, ActivationKind};
@@ -50,6 +51,7 @@ pub use add::Add;
 pub use attention::Attention;
 pub use attention_grad::{AttentionGrad, Role};
 pub use blocks::{from_words, to_words};
+pub use cached_attention::CachedAttention;
 pub use concat::{Columns, Concat};
 pub use cross_entropy::CrossEntropy;
 pub use embed::Embed;
@@ -73,4 +75,5 @@ pub use segments::{MOST_POSITIONS, MOST_SEGMENTS, mark};
 pub use similarity::{Similarity, SimilarityGrad};
 pub use soft_cap::{SoftCap, SoftCapGrad};
 pub use span_loss::SpanLoss;
+pub use store::Store;
 pub use token_loss::{TokenLoss, TotalLoss};

@@ -59,8 +59,12 @@ impl Metadata<'_> {
             other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2 or bert"))),
         };
         let [normalizer, pre_tokenizer, post_processor, model] = parts;
+        let decoder = match model["type"].as_str() {
+            Some("WordPiece") => json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
+            _ => bytes(true),
+        };
         let file = json!({"version": "1.0", "added_tokens": added, "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
-            "post_processor": post_processor, "model": model});
+            "post_processor": post_processor, "decoder": decoder, "model": model});
         Ok(serde_json::to_vec(&file).expect("texts and numbers always serialise"))
     }
 
@@ -70,7 +74,6 @@ impl Metadata<'_> {
             let known = PATTERNS.map(|(name, _)| name).join(", ");
             return Err(self.wrong_tokenizer(format!("it cuts texts by the rules '{pre}'; those known are {known}")));
         };
-        let bytes = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
         let before = match (pre, pattern) {
             (_, Some(pattern)) => {
                 json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
@@ -143,6 +146,11 @@ impl Metadata<'_> {
     fn wrong_tokenizer(&self, reason: String) -> crate::Error {
         not_gguf(self.file(), format!("its tokenizer cannot be used: {reason}"))
     }
+}
+
+/// The part that makes bytes of characters, and characters of bytes.
+fn bytes(use_regex: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
 }
 
 fn vocabulary(names: &[&str]) -> serde_json::Map<String, Value> {
