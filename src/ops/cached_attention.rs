@@ -1,7 +1,6 @@
 //! Attention of some tokens over the keys and values of a cache.
 
 use super::host::{exp, integers, tensor, with_floats};
-use super::lanes::{Lanes, add, load, multiply_add, splat, store};
 use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{AdapterKind, Kernel, grid};
@@ -90,22 +89,17 @@ impl Op for CachedAttention {
     }
 }
 
-/// The sum of products, in two registers.
+/// The sum of products, in eight parts, so that the compiler can keep them in registers of four.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let mut sums: [Lanes; 2] = [splat(0.0); 2];
+    let mut sums = [0.0; 8];
     for (a, b) in a.iter().zip(b) {
-        sums[0] = multiply_add(load([a[0], a[1], a[2], a[3]]), load([b[0], b[1], b[2], b[3]]), sums[0]);
-        sums[1] = multiply_add(load([a[4], a[5], a[6], a[7]]), load([b[4], b[5], b[6], b[7]]), sums[1]);
+        sums = std::array::from_fn(|at| sums[at] + a[at] * b[at]);
     }
-    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>();
-    store(add(sums[0], sums[1])).iter().sum::<f32>() + rest
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 /// Adds `x times` to `y`.
 fn add_times(y: &mut [f32], x: &[f32], times: f32) {
-    let ((y, y_rest), (x, x_rest)) = (y.as_chunks_mut::<4>(), x.as_chunks::<4>());
-    let wide = splat(times);
-    y.iter_mut().zip(x).for_each(|(y, x)| *y = store(multiply_add(load(*x), wide, load(*y))));
-    y_rest.iter_mut().zip(x_rest).for_each(|(y, x)| *y += x * times);
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += x * times);
 }

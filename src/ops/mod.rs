@@ -21,6 +21,7 @@ mod gather;
 mod greedy;
 mod head;
 mod host;
+#[cfg(any(target_arch = "wasm32", test))]
 mod lanes;
 mod layer_norm;
 mod linear;
