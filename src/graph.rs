@@ -37,6 +37,8 @@ pub enum Leaf {
     Constant(Rc<[u32]>),
     /// Adapter vectors and heads, `(adapters, parameters)`: the only thing that is ever trained.
     Table,
+    /// What stays on the device between runs and is changed there, by its name: see [`Op::in_place`].
+    State(String),
 }
 
 /// Shape, format and, for a leaf, origin of a value.
@@ -105,6 +107,13 @@ pub trait Op: Debug + Any {
 
     /// Offset and length of the part of the table this op reads; None if it reads no table.
     fn table_range(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// The input that is changed and then is output 0, where there is one: a [`Leaf::State`]. Every node that reads the output comes after the
+    /// change, since node order is execution order. The kernel must not read that input: WebGPU forbids reading and writing one buffer in a
+    /// dispatch.
+    fn in_place(&self) -> Option<usize> {
         None
     }
 

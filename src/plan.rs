@@ -1,7 +1,7 @@
 //! A graph made ready to run: dead nodes dropped, every value given a home, memory shared by liveness.
 
 use crate::autodiff::TableGradient;
-use crate::graph::{Graph, Id, Leaf, Op, Value};
+use crate::graph::{Graph, Id, Leaf, Op, Shape, Value};
 use std::cmp::Reverse;
 use std::fmt;
 use std::rc::Rc;
@@ -78,6 +78,7 @@ impl Plan {
         };
         targets.iter().for_each(|(id, offset)| plan.homes[id.0] = Some(Home::Gradient(*offset)));
         plan.keep_live(graph, targets);
+        plan.share_states();
         plan.find_frees();
         plan.place();
         plan
@@ -95,6 +96,17 @@ impl Plan {
             }
         }
         self.steps.reverse();
+    }
+
+    /// What is changed in place stays where it is.
+    fn share_states(&mut self) {
+        for step in &self.steps {
+            if let Some(input) = step.op.in_place() {
+                let home = self.homes[step.inputs[input].0].clone();
+                assert!(matches!(home, Some(Home::Leaf(Leaf::State(_)))), "{:?} changes what is no state", step.op);
+                self.homes[step.outputs[0].0] = home;
+            }
+        }
     }
 
     fn find_frees(&mut self) {
@@ -154,7 +166,8 @@ impl Plan {
     /// Bytes held at most where values share no slots but go after their last use, as on the CPU, where a twin may hold what it makes twice;
     /// and the gradients'.
     pub fn live_bytes(&self) -> u64 {
-        let bytes = |ids: &[Id]| 4 * ids.iter().map(|id| self.elements(*id) as u64).sum::<u64>();
+        let held = |id: &&Id| !matches!(self.homes[id.0], Some(Home::Leaf(_)));
+        let bytes = |ids: &[Id]| 4 * ids.iter().filter(held).map(|id| self.elements(*id) as u64).sum::<u64>();
         let (mut live, mut most) = (0, 0);
         for step in &self.steps {
             live += bytes(&step.outputs);
@@ -164,12 +177,21 @@ impl Plan {
         most + 4 * self.gradients as u64
     }
 
+    /// Shape of every state, by its name.
+    pub fn states(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        self.values.iter().filter_map(|value| match &value.leaf {
+            Some(Leaf::State(name)) => Some((name.as_str(), &value.shape)),
+            Some(Leaf::Weight(_) | Leaf::Batch(_) | Leaf::Constant(_) | Leaf::Table) | None => None,
+        })
+    }
+
     fn name(&self, id: Id) -> String {
         match self.homes[id.0].as_ref() {
             Some(Home::Leaf(Leaf::Weight(name))) => name.clone(),
             Some(Home::Leaf(Leaf::Batch(name))) => (*name).to_string(),
             Some(Home::Leaf(Leaf::Constant(_))) => "constant".into(),
             Some(Home::Leaf(Leaf::Table)) => "table".into(),
+            Some(Home::Leaf(Leaf::State(name))) => name.clone(),
             Some(Home::Slot(slot)) => format!("#{slot}"),
             Some(Home::Gradient(offset)) => format!("gradient+{offset}"),
             None => "-".into(),

@@ -10,20 +10,12 @@ use ia3_web::session::{EndReason, Example, InferOptions, Session, SessionOptions
 use ia3_web::train::{Objective, Schedule, TrainOptions};
 use pollster::block_on;
 use serde_json::Value;
-use std::path::PathBuf;
 use support::session::{BASE, Files, active, load_file, saved, step, text};
-use support::{assert_close, json, tensors};
+use support::{assert_close, hub_file, json, tensors};
 
-/// A file of the base model, from the folder that holds a copy of the Hub.
+/// A file of the base model.
 fn base_file(name: &str) -> Vec<u8> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let home = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    let cache = || set("IA3_WEB_CACHE").or_else(|| Some(home()?.join("ia3-web")));
-    let hub = set("IA3_WEB_HUB").or_else(|| Some(cache()?.join("hub"))).expect("a home folder");
-    let file = hub.join("sentence-transformers/all-MiniLM-L6-v2/resolve/main").join(name);
-    std::fs::read(&file).unwrap_or_else(|error| {
-        panic!("{}: {error}. Run pkg-scripts/setup.sh, or set IA3_WEB_HUB to a copy of the Hub", file.display())
-    })
+    hub_file("sentence-transformers/all-MiniLM-L6-v2", name)
 }
 
 fn labels() -> Vec<String> {

@@ -3,11 +3,40 @@
 use super::{Clock, Data, Inputs, StepResult, TrainState};
 use crate::checkpoint::{BlockType, Elements, StoredTensor};
 use crate::error::{Error, Result};
-use crate::graph::{Dtype, Id, Leaf, Value};
+use crate::graph::{Dtype, Id, Leaf, Shape, Value};
 use crate::plan::{Home, Plan, Step};
 use crate::train::Optimizer;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
+
+/// States by name; a tensor that is cloned is the same memory.
+pub type States = HashMap<String, Tensor>;
+
+/// A plan with the states it changes.
+#[derive(Debug)]
+pub struct Program {
+    pub(super) plan: Plan,
+    states: States,
+}
+
+impl Program {
+    /// Binds a plan to the states it changes.
+    pub fn new(plan: Plan, states: &States) -> Program {
+        Program { plan, states: states.clone() }
+    }
+}
+
+/// Zeroed states for a plan. [`Error::OutOfMemory`] where there is no room for them.
+pub fn states(plan: &Plan) -> Result<States> {
+    let zeroed = |(name, shape): (&str, &Shape)| {
+        let (elements, mut data) = (shape.iter().product(), Vec::<f32>::new());
+        let full = |_| Error::OutOfMemory { what: "a cache of keys and values".into(), bytes: elements as u64 * 4 };
+        data.try_reserve_exact(elements).map_err(full)?;
+        data.resize(elements, 0.0);
+        Ok((name.to_string(), Tensor::from_vec(data, shape.as_slice(), &Device::Cpu)?))
+    };
+    plan.states().map(zeroed).collect()
+}
 
 /// The weights of the base model in main memory.
 #[derive(Debug, Default)]
@@ -60,22 +89,22 @@ impl Cpu {
         self.weights.values().map(|(_, tensor)| tensor.elem_count() * tensor.dtype().size_in_bytes()).sum()
     }
 
-    /// Runs a forward plan.
-    pub fn forward(&self, plan: &Plan, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
-        Ok(self.run(plan, inputs, table, compute)?.results)
+    /// Runs a forward program.
+    pub fn forward(&self, program: &Program, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
+        Ok(self.run(program, inputs, table, compute)?.results)
     }
 
-    /// Runs each step of a plan `times` times. Returns the milliseconds of one run of each.
+    /// Runs each step of a program `times` times. Returns the milliseconds of one run of each.
     pub fn profile(
         &self,
-        plan: &Plan,
+        program: &Program,
         inputs: &Inputs,
         table: &[f32],
         times: usize,
         clock: &dyn Clock,
     ) -> Result<Vec<f64>> {
-        let mut found = Vec::with_capacity(plan.steps.len());
-        self.run(plan, inputs, table, |step, inputs| {
+        let mut found = Vec::with_capacity(program.plan.steps.len());
+        self.run(program, inputs, table, |step, inputs| {
             let start = clock.milliseconds();
             for _ in 1..times {
                 compute(step, inputs)?;
@@ -87,18 +116,19 @@ impl Cpu {
         Ok(found)
     }
 
-    /// Runs a plan; `compute` makes a step's outputs of its inputs.
+    /// Runs a program; `compute` makes a step's outputs of its inputs.
     fn run(
         &self,
-        plan: &Plan,
+        program: &Program,
         inputs: &Inputs,
         table: &[f32],
         mut compute: impl FnMut(&Step, &[Tensor]) -> Result<Vec<Tensor>>,
     ) -> Result<Outcome> {
+        let Program { plan, states } = program;
         let mut values: Vec<Option<Tensor>> = vec![None; plan.values.len()];
         for (at, value) in plan.values.iter().enumerate() {
             values[at] = match &value.leaf {
-                Some(leaf) => self.leaf(leaf, value, inputs, table)?,
+                Some(leaf) => self.leaf(leaf, value, (inputs, table, states))?,
                 None => None,
             };
         }
@@ -126,7 +156,12 @@ impl Cpu {
     }
 
     /// The tensor a leaf stands for; None for a batch leaf that this plan's live nodes do not read.
-    fn leaf(&self, leaf: &Leaf, value: &Value, inputs: &Inputs, table: &[f32]) -> Result<Option<Tensor>> {
+    fn leaf(
+        &self,
+        leaf: &Leaf,
+        value: &Value,
+        (inputs, table, states): (&Inputs, &[f32], &States),
+    ) -> Result<Option<Tensor>> {
         let shape = value.shape.as_slice();
         Ok(match leaf {
             Leaf::Constant(bits) => Some(match value.dtype {
@@ -135,6 +170,7 @@ impl Cpu {
                 Dtype::Blocks(kind) => unreachable!("a constant is not in blocks of {kind:?}"),
             }),
             Leaf::Weight(name) => self.weights.get(name).map(|(_, tensor)| tensor.clone()),
+            Leaf::State(name) => states.get(name).cloned(),
             Leaf::Table => Some(Tensor::from_slice(table, shape, &Device::Cpu)?),
             Leaf::Batch(name) => match inputs.iter().find(|(found, _)| found == name) {
                 Some((_, Data::F32(data))) => Some(Tensor::from_slice(data, shape, &Device::Cpu)?),
@@ -163,10 +199,10 @@ impl CpuTraining {
     }
 
     /// One optimiser step over the sum of the micro-batches' gradients.
-    pub fn step(&mut self, cpu: &Cpu, plan: &Plan, batches: &[Inputs], settings: &Optimizer) -> Result<()> {
+    pub fn step(&mut self, cpu: &Cpu, program: &Program, batches: &[Inputs], settings: &Optimizer) -> Result<()> {
         let mut sum = vec![0.0; self.state.parameters.len() + 1];
         for inputs in batches {
-            let gradients = cpu.run(plan, inputs, &self.state.parameters, compute)?.gradients;
+            let gradients = cpu.run(program, inputs, &self.state.parameters, compute)?.gradients;
             sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += g);
         }
         let loss = sum.pop().expect("the loss is the last element");

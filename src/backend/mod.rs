@@ -69,9 +69,18 @@ pub enum Backend {
 #[derive(Debug)]
 pub enum Program {
     /// The CPU runs the plan itself.
-    Cpu(Plan),
+    Cpu(cpu::Program),
     /// Pipelines, buffers and bind groups of the plan.
     Gpu(gpu::Program),
+}
+
+/// What the programs of one plan or of several change and keep between their runs, on one device.
+#[derive(Debug)]
+pub enum States {
+    /// In main memory.
+    Cpu(cpu::States),
+    /// On a GPU.
+    Gpu(gpu::States),
 }
 
 /// A training run on one device.
@@ -126,16 +135,37 @@ impl Backend {
     /// Makes a forward plan ready to run.
     pub async fn compile(&mut self, plan: Plan) -> Result<Program> {
         Ok(match self {
-            Backend::Cpu(_) => Program::Cpu(plan),
-            Backend::Gpu(gpu) => Program::Gpu(gpu.compile(plan, None).await?),
+            Backend::Cpu(_) => Program::Cpu(cpu::Program::new(plan, &cpu::States::default())),
+            Backend::Gpu(gpu) => Program::Gpu(gpu.compile(plan, gpu::Bound::Nothing).await?),
+        })
+    }
+
+    /// Zeroed states for `plan`, and for any other plan with states of the same names and shapes.
+    pub async fn states(&mut self, plan: &Plan) -> Result<States> {
+        Ok(match self {
+            Backend::Cpu(_) => States::Cpu(cpu::states(plan)?),
+            Backend::Gpu(gpu) => States::Gpu(gpu.states(plan).await?),
+        })
+    }
+
+    /// Makes a forward plan ready to run that changes `states`.
+    pub async fn compile_with(&mut self, plan: Plan, states: &States) -> Result<Program> {
+        Ok(match (self, states) {
+            (Backend::Cpu(_), States::Cpu(states)) => Program::Cpu(cpu::Program::new(plan, states)),
+            (Backend::Gpu(gpu), States::Gpu(states)) => {
+                Program::Gpu(gpu.compile(plan, gpu::Bound::States(states)).await?)
+            }
+            _ => panic!("{OTHER_DEVICE}"),
         })
     }
 
     /// Makes a training plan ready to run; it will read and write the buffers of `training`.
     pub async fn compile_training(&mut self, plan: Plan, training: &Training) -> Result<Program> {
         Ok(match (self, training) {
-            (Backend::Cpu(_), Training::Cpu(_)) => Program::Cpu(plan),
-            (Backend::Gpu(gpu), Training::Gpu(training)) => Program::Gpu(gpu.compile(plan, Some(training)).await?),
+            (Backend::Cpu(_), Training::Cpu(_)) => Program::Cpu(cpu::Program::new(plan, &cpu::States::default())),
+            (Backend::Gpu(gpu), Training::Gpu(training)) => {
+                Program::Gpu(gpu.compile(plan, gpu::Bound::Training(training)).await?)
+            }
             _ => panic!("{OTHER_DEVICE}"),
         })
     }
@@ -143,7 +173,7 @@ impl Backend {
     /// Runs a forward program; `table` is `(adapters, parameters)`, flat. Returns the plan's results, flat.
     pub async fn forward(&mut self, program: &mut Program, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
         match (self, program) {
-            (Backend::Cpu(cpu), Program::Cpu(plan)) => cpu.forward(plan, inputs, table),
+            (Backend::Cpu(cpu), Program::Cpu(program)) => cpu.forward(program, inputs, table),
             (Backend::Gpu(gpu), Program::Gpu(program)) => gpu.forward(program, inputs, table).await,
             _ => panic!("{OTHER_DEVICE}"),
         }
@@ -166,8 +196,8 @@ impl Backend {
         settings: &Optimizer,
     ) -> Result<()> {
         match (self, training, program) {
-            (Backend::Cpu(cpu), Training::Cpu(training), Program::Cpu(plan)) => {
-                training.step(cpu, plan, batches, settings)
+            (Backend::Cpu(cpu), Training::Cpu(training), Program::Cpu(program)) => {
+                training.step(cpu, program, batches, settings)
             }
             (Backend::Gpu(gpu), Training::Gpu(training), Program::Gpu(program)) => {
                 gpu.train_step(training, program, batches, settings).await
@@ -195,7 +225,7 @@ impl Backend {
         clock: &dyn Clock,
     ) -> Result<Vec<f64>> {
         match (self, program) {
-            (Backend::Cpu(cpu), Program::Cpu(plan)) => cpu.profile(plan, inputs, table, times, clock),
+            (Backend::Cpu(cpu), Program::Cpu(program)) => cpu.profile(program, inputs, table, times, clock),
             (Backend::Gpu(gpu), Program::Gpu(program)) => gpu.profile(program, inputs, times, clock).await,
             _ => panic!("{OTHER_DEVICE}"),
         }
@@ -214,7 +244,7 @@ impl Program {
     /// The plan this was made from.
     pub fn plan(&self) -> &Plan {
         match self {
-            Program::Cpu(plan) => plan,
+            Program::Cpu(program) => &program.plan,
             Program::Gpu(program) => program.plan(),
         }
     }

@@ -168,13 +168,12 @@ impl Fields {
     }
 
     /// `eos_token_id`, the first of several; None where it is absent.
-    pub fn end_token(&self, vocabulary: usize) -> Result<Option<u32>> {
-        let Some(value) = self.get("eos_token_id") else { return Ok(None) };
-        let first = value.as_array().map_or(Some(value), |ids| ids.first());
-        match first.and_then(Value::as_u64).filter(|id| (*id as usize) < vocabulary) {
-            Some(id) => Ok(Some(id as u32)),
-            None => Err(bad("eos_token_id", format!("is {}, not a token of the vocabulary", short(value)))),
-        }
+    pub fn end_tokens(&self, vocabulary: usize) -> Result<Vec<u32>> {
+        let Some(value) = self.get("eos_token_id") else { return Ok(Vec::new()) };
+        let ids = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let token = |id: &Value| id.as_u64().filter(|id| (*id as usize) < vocabulary).map(|id| id as u32);
+        let ids = ids.iter().map(token).collect::<Option<Vec<_>>>().filter(|ids| !ids.is_empty());
+        ids.ok_or_else(|| bad("eos_token_id", format!("is {}, not a token of the vocabulary", short(value))))
     }
 
     /// Names of the classes in order: `id2label` ({"0": "no", "1": "yes"}) or the inverse `label2id`; ids must count up from 0.

@@ -1,6 +1,6 @@
 //! Text to token ids, by Hugging Face's own tokenizers crate.
 
-use tokenizers::{Model, OffsetType, PreTokenizer, TruncationDirection};
+use tokenizers::{Decoder, Model, OffsetType, PreTokenizer, TruncationDirection};
 
 use super::tokenizer_file::{Parts, bad, refused};
 use crate::{Error, Result};
@@ -94,6 +94,19 @@ impl Tokenizer {
         let Tokens { ids, sources } = self.tokens(text, 0, usize::MAX)?;
         let sources = sources.into_iter().map(Some).collect();
         Ok(Encoding { type_ids: vec![0; ids.len()], ids, sources, truncated: false })
+    }
+
+    /// The text that tokens make, special tokens left out. Where it ends within a character, the replacement character stands for that.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        let Parts { added, model, decoder, .. } = &self.parts;
+        let name = |id: &u32| added.simple_id_to_token(*id).or_else(|| model.id_to_token(*id));
+        let names: Vec<String> = ids.iter().filter_map(name).filter(|name| !added.is_special_token(name)).collect();
+        match decoder {
+            // Some decoders take it that there is a token.
+            _ if names.is_empty() => Ok(String::new()),
+            Some(decoder) => decoder.decode(names).map_err(refused),
+            None => Ok(names.join(" ")),
+        }
     }
 
     /// Token ids of a text given word by word; each source names its word. Words that a row of `max_length` has no room for are cut.

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use tokenizers::decoders::DecoderWrapper;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::NormalizerWrapper;
@@ -39,14 +40,17 @@ const NORMALIZERS: [&str; 12] = [
 ];
 const PRE_TOKENIZERS: [&str; 8] =
     ["BertPreTokenizer", "ByteLevel", "Digits", "Metaspace", "Punctuation", "Split", "Whitespace", "WhitespaceSplit"];
+const DECODERS: [&str; 8] =
+    ["BPEDecoder", "ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Strip", "WordPiece"];
 
-/// What text passes through, in this order.
+/// What text passes through, in this order; and what makes text of tokens.
 pub(super) struct Parts {
     pub normalizer: Option<NormalizerWrapper>,
     pub added: AddedVocabulary,
     pub pre_tokenizer: Option<PreTokenizerWrapper>,
     pub model: ModelWrapper,
     pub template: Template,
+    pub decoder: Option<DecoderWrapper>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +65,7 @@ struct ModelKind {
 struct Kinds {
     normalizer: Option<Value>,
     pre_tokenizer: Option<Value>,
+    decoder: Option<Value>,
     model: ModelKind,
 }
 
@@ -71,6 +76,7 @@ struct File {
     normalizer: Option<NormalizerWrapper>,
     pre_tokenizer: Option<PreTokenizerWrapper>,
     post_processor: Option<PostProcessor>,
+    decoder: Option<DecoderWrapper>,
     model: ModelWrapper,
 }
 
@@ -98,8 +104,9 @@ impl Parts {
         }
         all_supported("normalizer", kinds.normalizer.as_ref(), &NORMALIZERS, 0)?;
         all_supported("pre_tokenizer", kinds.pre_tokenizer.as_ref(), &PRE_TOKENIZERS, 0)?;
+        all_supported("decoder", kinds.decoder.as_ref(), &DECODERS, 0)?;
 
-        let File { added_tokens, normalizer, pre_tokenizer, post_processor, model } =
+        let File { added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model } =
             serde_json::from_slice(bytes).map_err(unreadable)?;
         match (&model, &pre_tokenizer) {
             (ModelWrapper::WordPiece(model), _) => check_word_piece(model)?,
@@ -111,7 +118,7 @@ impl Parts {
         }
         let template = Template::new(post_processor)?;
         let added = added_vocabulary(added_tokens, &model, normalizer.as_ref())?;
-        Ok(Parts { normalizer, added, pre_tokenizer, model, template })
+        Ok(Parts { normalizer, added, pre_tokenizer, model, template, decoder })
     }
 }
 
@@ -170,7 +177,7 @@ fn all_supported(part: &str, found: Option<&Value>, kinds: &[&str], depth: usize
     if kind != Some("Sequence") {
         return supported(part, kind, kinds);
     }
-    let parts = ["normalizers", "pretokenizers"].iter().find_map(|name| found.get(name)?.as_array());
+    let parts = ["normalizers", "pretokenizers", "decoders"].iter().find_map(|name| found.get(name)?.as_array());
     match parts {
         Some(parts) if parts.len() <= MAX_PARTS && depth < MAX_PARTS => {
             parts.iter().try_for_each(|found| all_supported(part, Some(found), kinds, depth + 1))

@@ -45,7 +45,7 @@ impl Bert {
                 type_vocab_size: Some(type_vocab_size),
                 longest: max_position_embeddings,
                 padding: Padding::from_zero(fields.token_id("pad_token_id", vocab_size, 0)?),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "bert.",
                 reader_prefix: "bert.",

@@ -39,7 +39,7 @@ impl DistilBert {
                 type_vocab_size: None,
                 longest: fields.size("max_position_embeddings", 1 << 20, None)?,
                 padding: Padding::from_zero(fields.token_id("pad_token_id", vocab_size, 0)?),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "distilbert.",
                 reader_prefix: "distilbert.",

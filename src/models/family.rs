@@ -20,8 +20,8 @@ pub struct Common {
     pub longest: usize,
     /// What fills short rows, and how positions are counted.
     pub padding: Padding,
-    /// The token that ends a text, where the file names one.
-    pub end: Option<u32>,
+    /// Tokens that end a text, where the file names some; the first is the one that is learned.
+    pub ends: Vec<u32>,
     /// Names of the classes in order, where the file has them.
     pub labels: Option<Vec<String>>,
     /// What task models put before the module names of the bare model: Hugging Face's `base_model_prefix` and a dot.

@@ -72,7 +72,7 @@ impl Gemma3 {
                 type_vocab_size: None,
                 longest,
                 padding: Padding::from_zero(fields.token_id("pad_token_id", vocab_size, 0)?),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "model.",
                 reader_prefix: "model.",

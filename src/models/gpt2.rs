@@ -47,7 +47,7 @@ impl Gpt2 {
                 type_vocab_size: None,
                 longest: fields.size("n_positions", 1 << 20, None)?,
                 padding: Padding::optional(pad),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "transformer.",
                 reader_prefix: "transformer.",

@@ -78,7 +78,7 @@ impl Llama {
                 type_vocab_size: None,
                 longest,
                 padding: Padding::optional(pad),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "model.",
                 reader_prefix: "transformer.",

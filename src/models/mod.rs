@@ -71,6 +71,8 @@ pub enum Output {
     CrossEntropy,
     /// Of a language model the loss of each token that is asked for, in parts that make `(N)`, then likewise whether it is the most probable.
     Tokens,
+    /// Of a language model the logits of what follows each row's last token, `(B, V)`.
+    Next,
     /// T-Few's loss of ranked choices, `(1)`.
     Rank(RankLoss),
     /// A contrastive loss of the embeddings against `labels`, `(1)`.
@@ -184,6 +186,12 @@ impl Model {
                 let states = self.family.decoded(&mut b, states)?;
                 let tokens = language.tokens(&mut b, states)?;
                 return Ok((b.graph, tokens));
+            }
+            Output::Next => {
+                let language = self.language().expect("only a language model says what comes next");
+                let states = self.family.decoded(&mut b, states)?;
+                let last = b.last_state(states)?;
+                language.logits(&mut b, last)?
             }
             Output::Rank(op) => {
                 let language = self.language().expect("only a language model ranks choices");

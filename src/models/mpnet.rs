@@ -58,7 +58,7 @@ impl MpNet {
                 type_vocab_size: None,
                 longest: max_position_embeddings - PAD as usize - 1,
                 padding: Padding::after_pads(PAD),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "mpnet.",
                 reader_prefix: "mpnet.",

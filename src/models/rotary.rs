@@ -101,9 +101,9 @@ impl Rotary {
         Ok(self)
     }
 
-    /// Cosines and sines of all tokens of the batch's texts, `(S, 2, columns / 2)`.
+    /// Cosines and sines of all positions in the batch's texts, `(S, 2, columns / 2)`.
     pub fn table(&self, b: &mut Builder) -> Id {
-        let length = b.shape.length;
+        let length = b.shape.positions();
         let (frequencies, scale) = self.frequencies(length);
         let mut bits = Vec::with_capacity(length * self.columns);
         for token in 0..length {

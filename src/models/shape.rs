@@ -15,12 +15,31 @@ pub struct BatchShape {
     pub asked: usize,
     /// A language model's rows have segments: see [`crate::ops::mark`].
     pub segmented: bool,
+    /// Tokens a row of the cache of keys and values has room for, where there is one: then rows are what follows on the tokens in it.
+    pub cache: Option<usize>,
 }
 
 impl BatchShape {
     /// Rows of one text each, of which a language model is asked for every token.
     pub const fn new(batch: usize, length: usize) -> BatchShape {
-        BatchShape { batch, length, written: length, asked: batch.saturating_mul(length), segmented: false }
+        BatchShape {
+            batch,
+            length,
+            written: length,
+            asked: batch.saturating_mul(length),
+            segmented: false,
+            cache: None,
+        }
+    }
+
+    /// The same whose tokens follow on those in a cache for `capacity` of them; asked for is what comes after each row.
+    pub const fn cached(batch: usize, length: usize, capacity: usize) -> BatchShape {
+        BatchShape { asked: batch, cache: Some(capacity), ..BatchShape::new(batch, length) }
+    }
+
+    /// Positions are below this.
+    pub fn positions(&self) -> usize {
+        self.cache.unwrap_or(self.length)
     }
 
     /// Shape and format of a part of the batch: one element a token, `(B, S)`, or `(B, W)` of a decoder of its own, one a row, `(B)`, one for
@@ -28,7 +47,7 @@ impl BatchShape {
     pub fn part(&self, name: &str) -> (Shape, Dtype) {
         let BatchShape { batch, length, written, asked, .. } = *self;
         match name {
-            "ids" | "types" | "positions" | "segments" | "token_labels" => (vec![batch, length], Dtype::U32),
+            "ids" | "types" | "positions" | "places" | "segments" | "token_labels" => (vec![batch, length], Dtype::U32),
             "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
             "decoder_ids" | "decoder_segments" => (vec![batch, written], Dtype::U32),
             "decoder_mask" => (vec![batch, written], Dtype::F32),

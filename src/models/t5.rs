@@ -90,7 +90,7 @@ impl T5 {
                 type_vocab_size: None,
                 longest: fields.size("n_positions", 1 << 20, Some(512))?,
                 padding: Padding::from_zero(pad).starting(start),
-                end: fields.end_token(vocab_size)?,
+                ends: fields.end_tokens(vocab_size)?,
                 labels: fields.labels()?,
                 prefix: "",
                 reader_prefix: "",

@@ -7,7 +7,7 @@ use crate::kernel::{Kernel, elementwise};
 use candle_core::Tensor;
 
 /// Inputs `x (B S, C)`, `table (S, 2, half)`, the cosine and sine of each angle, and perhaps `positions (B, S)`: each token takes the angles
-/// of its position, or without them of its place in the row. The first `heads` groups of `head` columns are turned,
+/// of its position, of which the table may then have any number, or without them of its place in the row. The first `heads` groups of `head` columns are turned,
 /// column `i < half` of a head with column `i + half` (transformers' `rotate_half`; arXiv 2104.09864); other columns pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Rope {
@@ -22,7 +22,10 @@ pub struct Rope {
 impl Op for Rope {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
         let (x, table) = (inputs[0], inputs[1]);
-        if self.heads * self.head > x[1] || 2 * table[2] > self.head || !x[0].is_multiple_of(table[0]) {
+        if self.heads * self.head > x[1]
+            || 2 * table[2] > self.head
+            || (inputs.len() < 3 && !x[0].is_multiple_of(table[0]))
+        {
             return Err(Error::Shape { op: format!("{self:?}"), reason: format!("x {x:?} and table {table:?}") });
         }
         Ok(vec![x.clone()])

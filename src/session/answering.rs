@@ -12,13 +12,22 @@ use crate::models::{BatchShape, Output};
 const BATCH_SIZE: usize = 16;
 
 /// The adapters of a call, and how many rows run together.
+#[derive(Debug, Clone)]
 pub(super) struct Answering {
     /// The adapter of each row.
     pub(super) slots: Vec<usize>,
-    layout: Layout,
-    table: Vec<f32>,
-    adapters: usize,
+    pub(super) layout: Layout,
+    pub(super) table: Vec<f32>,
+    pub(super) adapters: usize,
     pub(super) batch_size: usize,
+}
+
+impl Answering {
+    /// Are all rows answered in the same way, to the bit?
+    pub(super) fn same(&self, other: &Answering) -> bool {
+        let Answering { slots, layout, table, adapters, batch_size: _ } = self;
+        *slots == other.slots && *layout == other.layout && *adapters == other.adapters && *table == other.table
+    }
 }
 
 impl Session {
@@ -51,7 +60,7 @@ impl Session {
     ) -> Result<Vec<f32>> {
         let backend = self.backend.as_mut().expect("a loaded session has a device");
         let key = Key { shape, adapters: with.adapters, layout: with.layout.clone(), output };
-        let program = self.programs.get(key, &self.model, backend).await?;
+        let program = self.programs.get(key, &self.model, backend, None).await?;
         Ok(backend.forward(program, inputs, &with.table).await?.concat())
     }
 

@@ -149,7 +149,7 @@ impl Session {
             if ids.is_empty() {
                 return Err(bad(index, format!("has {what} without tokens: give it some words")));
             }
-            ids.extend(self.model.common().end.filter(|_| ended));
+            ids.extend(self.model.common().ends.first().filter(|_| ended));
             Ok(ids)
         };
         let continuations = continuations.iter().map(tokens).collect::<Result<Vec<_>>>()?;

@@ -48,7 +48,7 @@ impl Session {
         let wanted = self.model.weights()?.into_iter().map(packed).collect();
         self.model.formats.clear();
         // Programs hold on to the tensors they were made with.
-        self.programs.clear();
+        self.drop_programs();
         if let Some(run) = &mut self.run {
             run.leave_device();
         }

@@ -6,6 +6,7 @@ mod chat;
 mod dtype;
 mod estimate;
 mod examples;
+mod generate;
 mod heads;
 mod infer;
 mod language;
@@ -30,6 +31,7 @@ pub use chat::{Piece, Prompt, conversation};
 pub use dtype::Dtype;
 pub use estimate::{DeviceOption, Estimate, EstimateOptions, estimate};
 pub use examples::{Example, Question};
+pub use generate::{FinishReason, GenerateOptions, Generated, Token, sampling};
 pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};
 pub use matmul::Matmul;
@@ -109,6 +111,9 @@ pub struct Session {
     programs: Programs,
     run: Option<run::Run>,
     merge: Option<merge::Merge>,
+    generation: Option<generate::Generation>,
+    /// What generations leave on the device. A generation under way that does not find it reads its tokens again.
+    kept: Option<generate::Kept>,
 }
 
 impl Session {
@@ -134,12 +139,14 @@ impl Session {
             programs: Programs::default(),
             run: None,
             merge: None,
+            generation: None,
+            kept: None,
         })
     }
 
-    /// Puts a device without weights in the place of the one so far. Adapters and a training run stay.
+    /// Puts a device without weights in the place of the one so far. Adapters, a training run and a generation stay.
     pub fn set_backend(&mut self, backend: Backend) {
-        self.programs.clear();
+        self.drop_programs();
         if let Some(run) = &mut self.run {
             run.leave_device();
         }
@@ -166,8 +173,12 @@ impl Session {
     pub fn activation_bytes(&self) -> u64 {
         let run = self.run.as_ref().map_or(0, run::Run::bytes);
         match &self.backend {
-            Some(Backend::Cpu(_)) => self.programs.largest().max(run),
-            Some(Backend::Gpu(_)) => self.programs.bytes() + run,
+            Some(Backend::Cpu(_)) => {
+                self.programs.largest().max(run) + self.kept.as_ref().map_or(0, |kept| kept.bytes(false))
+            }
+            Some(Backend::Gpu(_)) => {
+                self.programs.bytes() + run + self.kept.as_ref().map_or(0, |kept| kept.bytes(true))
+            }
             None => 0,
         }
     }
@@ -183,7 +194,8 @@ impl Session {
 
     /// Programs that are ready.
     pub fn program_count(&self) -> usize {
-        self.programs.len() + self.run.as_ref().map_or(0, run::Run::program_count)
+        let kept = self.kept.as_ref().map_or(0, generate::Kept::program_count);
+        self.programs.len() + kept + self.run.as_ref().map_or(0, run::Run::program_count)
     }
 
     /// Compiles what a batch shape needs for answers of the base model and, where the model has labels, for training with PEFT's
@@ -219,11 +231,18 @@ impl Session {
 
     /// Gives back the device with everything on it. Adapters can still be saved.
     pub fn close(&mut self) {
-        self.programs.clear();
+        self.drop_programs();
         self.run = None;
+        self.generation = None;
         self.merge = None;
         self.loaded = false;
         self.backend = None;
+    }
+
+    /// Forgets what was compiled, and what is kept for it on the device.
+    fn drop_programs(&mut self) {
+        self.programs.clear();
+        self.kept = None;
     }
 
     fn check_shape(&self, BatchShape { batch, length, .. }: BatchShape) -> Result<()> {

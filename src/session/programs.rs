@@ -1,7 +1,7 @@
 //! The forward programs that are ready to run.
 
 use crate::adapter::Layout;
-use crate::backend::{Backend, Program};
+use crate::backend::{Backend, Program, States};
 use crate::error::Result;
 use crate::models::{BatchShape, Model, Output};
 use crate::train::forward_plan;
@@ -27,13 +27,24 @@ pub struct Key {
 pub struct Programs(Vec<(Key, Program)>);
 
 impl Programs {
-    /// The program for `key`, made if it is not there; the one that was not used longest goes when there are too many.
-    pub async fn get(&mut self, key: Key, model: &Model, backend: &mut Backend) -> Result<&mut Program> {
+    /// The program for `key`, made if it is not there; the one that was not used longest goes when there are too many. All programs that
+    /// change `states` are given the same.
+    pub async fn get(
+        &mut self,
+        key: Key,
+        model: &Model,
+        backend: &mut Backend,
+        states: Option<&States>,
+    ) -> Result<&mut Program> {
         let ready = match self.0.iter().position(|(found, _)| *found == key) {
             Some(at) => self.0.remove(at),
             None => {
                 let plan = forward_plan(model, key.shape, &key.layout, key.adapters, key.output)?;
-                (key, backend.compile(plan).await?)
+                let program = match states {
+                    Some(states) => backend.compile_with(plan, states).await?,
+                    None => backend.compile(plan).await?,
+                };
+                (key, program)
             }
         };
         if self.0.len() >= MOST {

@@ -131,6 +131,7 @@ impl Session {
         if run.device.is_none() {
             // What answered before holds working memory that this step needs more; it is made again when it is asked for.
             self.programs.clear();
+            self.kept = None;
             let settings = run.settings.optimizer(run.submitted, &run.layout);
             let training = backend.begin_training(&run.state, &settings).await?;
             let output = match run.settings.objective {

@@ -32,6 +32,7 @@ impl LanguageBatch<'_> {
             written: decoder,
             asked: self.rows.iter().map(|row| row.sequence.asked_for()).sum::<usize>().max(1),
             segmented: self.rows.iter().any(|row| row.sequence.segmented()),
+            cache: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod adapters;
 mod blocks;
 mod chat;
 mod choices;
+mod generate;
 mod gguf;
 mod infer;
 mod language;

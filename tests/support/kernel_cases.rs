@@ -102,6 +102,23 @@ pub fn attention() -> Vec<Case> {
     plain.chain(others).collect()
 }
 
+/// Queries, keys and values of `length` tokens behind others, and a cache for `capacity`; the longest sees more keys than one tile holds.
+pub fn cached_attention() -> Vec<Case> {
+    let each = |(batch, length, capacity, heads, key_heads, head): (usize, usize, usize, usize, usize, usize)| {
+        let keys = 2 * key_heads * head;
+        let inputs = [
+            floats(&[batch * length, heads * head + keys]),
+            below(capacity as u32, &[batch, length]),
+            floats(&[batch, capacity, keys]),
+        ];
+        [None, Some(1), Some(5), Some(70)]
+            .map(|window| Case::new(CachedAttention { heads, key_heads, head, scale: 0.4, window }, inputs.to_vec()))
+    };
+    let shapes =
+        [(1, 1, 1, 1, 1, 4), (1, 1, 200, 9, 3, 64), (3, 7, 150, 4, 1, 5), (2, 40, 64, 4, 2, 12), (1, 2, 70, 2, 2, 130)];
+    shapes.into_iter().flat_map(each).collect()
+}
+
 pub fn columns() -> Vec<Case> {
     [(1, 3, 2, 1), (70_000, 67, 5, 61)]
         .map(|(rows, columns, start, len)| Case::new(Columns { start, len }, vec![floats(&[rows, columns])]))
@@ -436,6 +453,21 @@ pub fn greedy() -> Vec<Case> {
             Case::new(Greedy { start }, vec![(vec![rows, classes], Contents::Given(logits)), tokens])
         })
         .into()
+}
+
+/// Places in any order, with gaps, and some tokens left out.
+pub fn store() -> Vec<Case> {
+    let each = |(batch, length, capacity, queries, keys): (usize, usize, usize, usize, usize)| {
+        let place = |at: usize| if at % 5 == 3 { capacity + at } else { (at * 7 + 3) % capacity };
+        let places = (0..batch).flat_map(|_| (0..length).map(|at| place(at) as u32)).collect();
+        let inputs = vec![
+            floats(&[batch * length, queries + keys]),
+            (vec![batch, length], Contents::Chosen(places)),
+            floats(&[batch, capacity, keys]),
+        ];
+        Case::new(Store, inputs)
+    };
+    [(1, 1, 1, 1, 2), (3, 1, 20, 61, 6), (2, 9, 20, 16, 64), (70, 300, 512, 24, 250)].into_iter().map(each).collect()
 }
 
 pub fn token_loss() -> Vec<Case> {

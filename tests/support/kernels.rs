@@ -1,8 +1,9 @@
 //! Kernels against their CPU twins: random inputs for an op, and the comparison, for every place that has a GPU.
 #![allow(dead_code)] // Each test binary uses its part.
 
-use ia3_web::backend::gpu::Gpu;
-use ia3_web::backend::{Data, Inputs, cpu::Cpu};
+use ia3_web::backend::cpu::{self, Cpu};
+use ia3_web::backend::gpu::{Bound, Gpu};
+use ia3_web::backend::{Data, Inputs};
 use ia3_web::checkpoint::{BlockType, Elements, StoredTensor};
 use ia3_web::graph::{Dtype, Graph, Id, Io, Leaf, Op, Shape};
 use ia3_web::kernel::AdapterKind;
@@ -142,11 +143,13 @@ impl Case {
         })
     }
 
-    /// A plan of the op alone, which hands back all of its outputs.
+    /// A plan of the op alone, which hands back all of its outputs; a state begins with zeros, and twice of it comes back.
     fn plan(&self) -> Plan {
         let mut graph = Graph::default();
+        let state = self.op.in_place().map(|input| NAMES[input]);
         let leaf = |(name, (shape, contents)): (&&'static str, &Input)| {
             let (leaf, dtype) = match contents {
+                _ if Some(*name) == state => (Leaf::State(name.to_string()), Dtype::F32),
                 Contents::Below(_) | Contents::Chosen(_) => (Leaf::Batch(name), Dtype::U32),
                 Contents::Floats | Contents::Given(_) => (Leaf::Batch(name), Dtype::F32),
                 Contents::Blocks(kind) => (Leaf::Weight((*name).into()), Dtype::Blocks(*kind)),
@@ -155,7 +158,12 @@ impl Case {
         };
         let ids: Vec<Id> = NAMES.iter().zip(&self.inputs).map(leaf).collect();
         let outputs = graph.append(self.op.clone(), &ids).expect("the shapes fit");
-        Plan::forward(&graph, &outputs)
+        // A state is no result: what reads it is.
+        let results = match state {
+            Some(_) => graph.apply(Add, &[outputs[0], outputs[0]]).expect("the shapes fit"),
+            None => outputs,
+        };
+        Plan::forward(&graph, &results)
     }
 }
 
@@ -210,11 +218,15 @@ pub async fn check(gpu: &mut Gpu, cases: &[Case]) {
             cpu.load(name, weight.clone()).expect("the processor takes the weight");
             gpu.load(name, weight).expect("the GPU takes the weight");
         }
-        let expected = cpu.forward(&plan, &inputs, &[]).expect("the twin runs");
+        let states = cpu::states(&plan).expect("there is room");
+        let program = cpu::Program::new(plan.clone(), &states);
+        let expected = cpu.forward(&program, &inputs, &[]).expect("the twin runs");
         for kind in [AdapterKind::Software, AdapterKind::Hardware] {
             gpu.set_kind(kind);
             let what = format!("{:?} on {:?} for {kind:?}", case.op, shapes(case));
-            let mut program = gpu.compile(plan.clone(), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let states = gpu.states(&plan).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let program = gpu.compile(plan.clone(), Bound::States(&states)).await;
+            let mut program = program.unwrap_or_else(|error| panic!("{what}: {error}"));
             let found = gpu.forward(&mut program, &inputs, &[]).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             for (output, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert_close(&format!("{what}, output {output}"), found, expected);
@@ -241,8 +253,8 @@ fn shapes(case: &Case) -> Vec<&[usize]> {
 macro_rules! with_kernels {
     ($then:ident $(; $($rest:tt)*)?) => {
         $then! {
-            activation activation_grad add attention columns concat cross_entropy embed gate gather greedy head layer_norm linear
-            normalize pair_loss pick pool rank_loss relative_bias rms_norm rope rows scale similarity soft_cap span_loss token_loss
+            activation activation_grad add attention cached_attention columns concat cross_entropy embed gate gather greedy head layer_norm linear
+            normalize pair_loss pick pool rank_loss relative_bias rms_norm rope rows scale similarity soft_cap span_loss store token_loss
             total_loss $(; $($rest)*)?
         }
     };

@@ -20,7 +20,7 @@ use ia3_web::train::{Asked, Batch, Encoded, LanguageBatch, LanguageRow, Sequence
 use serde_json::Value;
 use std::collections::BTreeMap;
 #[cfg(not(target_arch = "wasm32"))]
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub type Tensors = BTreeMap<String, HostTensor>;
 
@@ -35,6 +35,19 @@ pub fn bytes(name: &str) -> Vec<u8> {
 #[cfg(target_arch = "wasm32")]
 pub fn bytes(name: &str) -> Vec<u8> {
     embedded::bytes(name).to_vec()
+}
+
+/// A file of a real model, from the folder that holds a copy of the Hub.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn hub_file(id: &str, name: &str) -> Vec<u8> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let home = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    let cache = || set("IA3_WEB_CACHE").or_else(|| Some(home()?.join("ia3-web")));
+    let hub = set("IA3_WEB_HUB").or_else(|| Some(cache()?.join("hub"))).expect("a home folder");
+    let file = hub.join(id).join("resolve/main").join(name);
+    std::fs::read(&file).unwrap_or_else(|error| {
+        panic!("{}: {error}. Run pkg-scripts/setup.sh, or set IA3_WEB_HUB to a copy of the Hub", file.display())
+    })
 }
 
 pub fn tensors(name: &str) -> Tensors {

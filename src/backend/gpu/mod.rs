@@ -10,7 +10,7 @@ mod readback;
 mod training;
 
 pub use adapter::DeviceInfo;
-pub use program::Program;
+pub use program::{Bound, Program};
 pub use training::GpuTraining;
 
 use super::{Inputs, Progress, StepResult, TrainState};
@@ -46,6 +46,10 @@ struct Weight {
     words: usize,
     buffer: Buffer,
 }
+
+/// What programs change and keep between their runs, by name.
+#[derive(Debug)]
+pub struct States(HashMap<String, Buffer>);
 
 /// A GPU device with the base model's weights.
 pub struct Gpu {
@@ -160,10 +164,22 @@ impl Gpu {
         Ok(())
     }
 
-    /// Makes a plan ready to run; a training plan will read and write the buffers of `training`.
-    pub async fn compile(&mut self, plan: Plan, training: Option<&GpuTraining>) -> Result<Program> {
+    /// Makes a plan ready to run on the buffers it is bound to.
+    pub async fn compile(&mut self, plan: Plan, bound: Bound<'_>) -> Result<Program> {
         self.settle().await?;
-        Program::new(self, plan, training).await
+        Program::new(self, plan, bound).await
+    }
+
+    /// Zeroed states for a plan.
+    pub async fn states(&mut self, plan: &Plan) -> Result<States> {
+        self.settle().await?;
+        let elements = |shape: &Shape| shape.iter().product::<usize>();
+        let bytes = plan.states().map(|(_, shape)| elements(shape) as u64 * 4).sum();
+        let buffer = |(name, shape): (&str, &Shape)| {
+            Ok((name.to_string(), self.memory.storage("a cache of keys and values", elements(shape))?))
+        };
+        let make = || Ok(States(plan.states().map(buffer).collect::<Result<_>>()?));
+        self.memory.reserve("a cache of keys and values", bytes, make).await
     }
 
     /// Runs a forward program; `table` is `(adapters, parameters)`, flat. Returns the plan's results, flat.

@@ -1,9 +1,9 @@
 //! A plan on a GPU: buffers for its slots and leaves, and one pipeline and bind group for each step. Runs allocate nothing.
 
-use super::Gpu;
 use super::memory::Buffer;
 use super::readback::Readback;
 use super::training::GpuTraining;
+use super::{Gpu, States};
 use crate::backend::{Data, Inputs};
 use crate::error::{Error, Result};
 use crate::graph::{Id, Io, Leaf};
@@ -44,6 +44,17 @@ impl Dispatch {
     }
 }
 
+/// Buffers from outside that a program works on, apart from the weights.
+#[derive(Debug, Clone, Copy)]
+pub enum Bound<'a> {
+    /// None.
+    Nothing,
+    /// What is trained, and its gradients.
+    Training(&'a GpuTraining),
+    /// What stays between runs.
+    States(&'a States),
+}
+
 /// The buffers of a program.
 #[derive(Debug)]
 struct Buffers {
@@ -76,7 +87,7 @@ impl Program {
     }
 
     /// Compiles the kernels of a plan and allocates what it works on.
-    pub(super) async fn new(gpu: &mut Gpu, plan: Plan, training: Option<&GpuTraining>) -> Result<Program> {
+    pub(super) async fn new(gpu: &mut Gpu, plan: Plan, outside: Bound<'_>) -> Result<Program> {
         let mut compiled = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             compiled.push(pipeline(gpu, &plan, step).await?);
@@ -85,7 +96,7 @@ impl Program {
         let results: usize = plan.results.iter().map(|id| elements(&plan, *id)).sum();
         let (buffers, readback) = memory
             .reserve("working memory", plan.bytes(), || {
-                let buffers = Buffers::new(gpu, &plan, training.is_none())?;
+                let buffers = Buffers::new(gpu, &plan, !matches!(outside, Bound::Training(_)))?;
                 let readback = (results > 0).then(|| Readback::new(memory, results)).transpose()?;
                 Ok((buffers, readback))
             })
@@ -93,7 +104,7 @@ impl Program {
         let mut dispatches = Vec::with_capacity(compiled.len());
         for (step, (kernel, pipeline)) in plan.steps.iter().zip(compiled) {
             let read = kernel.inputs.iter().map(|input| &step.inputs[*input]);
-            let bound = read.chain(&step.outputs).map(|id| buffers.get(&plan, *id, gpu, training));
+            let bound = read.chain(&step.outputs).map(|id| buffers.get(&plan, *id, gpu, outside));
             let bound = bound.collect::<Result<Vec<_>>>()?;
             dispatches.push(Dispatch::new(gpu.device(), pipeline, &bound, kernel.grid));
         }
@@ -116,7 +127,7 @@ impl Program {
         let mut to = 0;
         for id in &self.plan.results {
             let count = elements(&self.plan, *id);
-            readback.copy(&mut encoder, self.buffers.get(&self.plan, *id, gpu, None)?, 0, to, count);
+            readback.copy(&mut encoder, self.buffers.get(&self.plan, *id, gpu, Bound::Nothing)?, 0, to, count);
             to += count;
         }
         gpu.submit(encoder, self.dispatches.len());
@@ -179,7 +190,7 @@ impl Buffers {
                     gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(bits));
                     buffers.constants.push((bits.clone(), buffer));
                 }
-                Some(Leaf::Batch(_) | Leaf::Constant(_) | Leaf::Table | Leaf::Weight(_)) | None => {}
+                Some(Leaf::Batch(_) | Leaf::Constant(_) | Leaf::Table | Leaf::Weight(_) | Leaf::State(_)) | None => {}
             }
         }
         Ok(buffers)
@@ -193,13 +204,7 @@ impl Buffers {
         self.constants.iter().find(|(found, _)| Rc::ptr_eq(found, bits)).map(|(_, buffer)| buffer)
     }
 
-    fn get<'a>(
-        &'a self,
-        plan: &Plan,
-        id: Id,
-        gpu: &'a Gpu,
-        training: Option<&'a GpuTraining>,
-    ) -> Result<&'a wgpu::Buffer> {
+    fn get<'a>(&'a self, plan: &Plan, id: Id, gpu: &'a Gpu, outside: Bound<'a>) -> Result<&'a wgpu::Buffer> {
         let home = plan.homes[id.0].as_ref().expect("a plan places every value it uses");
         Ok(match home {
             Home::Slot(slot) => &self.slots[*slot],
@@ -208,11 +213,20 @@ impl Buffers {
             Home::Leaf(Leaf::Constant(bits)) => {
                 self.constant(bits).expect("every constant that a step reads has a buffer")
             }
-            Home::Leaf(Leaf::Table) => match training {
-                Some(training) => training.parameters(),
-                None => self.table.as_ref().expect("a table that a step reads has a buffer"),
+            Home::Leaf(Leaf::Table) => match outside {
+                Bound::Training(training) => training.parameters(),
+                Bound::Nothing | Bound::States(_) => {
+                    self.table.as_ref().expect("a table that a step reads has a buffer")
+                }
             },
-            Home::Gradient(_) => training.expect("only a training plan has gradients").gradients(),
+            Home::Leaf(Leaf::State(name)) => match outside {
+                Bound::States(States(states)) => states.get(name).unwrap_or_else(|| panic!("the states lack '{name}'")),
+                Bound::Nothing | Bound::Training(_) => panic!("'{name}' belongs to states that are not bound"),
+            },
+            Home::Gradient(_) => match outside {
+                Bound::Training(training) => training.gradients(),
+                Bound::Nothing | Bound::States(_) => panic!("only a training plan has gradients"),
+            },
         })
     }
 }

@@ -68,7 +68,11 @@ impl Metadata<'_> {
             other => return Err(self.wrong_tokenizer(format!("its kind is '{other}', not gpt2, bert or llama"))),
         };
         let [normalizer, pre_tokenizer, post_processor, model] = parts;
-        let decoder = if model["byte_fallback"] == json!(true) { self.spaces_decoder()? } else { Value::Null };
+        let decoder = match model["type"].as_str() {
+            Some("WordPiece") => json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
+            _ if model["byte_fallback"] == json!(true) => self.spaces_decoder()?,
+            _ => bytes(true),
+        };
         let file = json!({"version": "1.0", "added_tokens": added, "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
             "post_processor": post_processor, "decoder": decoder, "model": model});
         Ok(serde_json::to_vec(&file).expect("texts and numbers always serialise"))
@@ -80,7 +84,6 @@ impl Metadata<'_> {
             let known = PATTERNS.map(|(name, _)| name).join(", ");
             return Err(self.wrong_tokenizer(format!("it cuts texts by the rules '{pre}'; those known are {known}")));
         };
-        let bytes = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
         let before = match (pre, pattern) {
             (_, Some(pattern)) => {
                 json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
@@ -154,6 +157,11 @@ impl Metadata<'_> {
     pub(super) fn wrong_tokenizer(&self, reason: String) -> crate::Error {
         not_gguf(self.file(), format!("its tokenizer cannot be used: {reason}"))
     }
+}
+
+/// The part that makes bytes of characters, and characters of bytes.
+fn bytes(use_regex: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
 }
 
 pub(super) fn vocabulary(names: &[&str]) -> serde_json::Map<String, Value> {

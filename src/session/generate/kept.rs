@@ -1,0 +1,147 @@
+//! What stays on the device from token to token and from one generation to the next: keys and values of the tokens read so far, and the
+//! programs that use them.
+
+use crate::backend::{Backend, Data, Inputs, States};
+use crate::error::Result;
+use crate::models::{BatchShape, Model, Output};
+use crate::session::answering::Answering;
+use crate::session::programs::{Key, Programs};
+use crate::train::{bucket, forward_plan};
+
+/// Tokens of a prompt that run together at most.
+const MOST_AT_ONCE: usize = 512;
+/// Capacities are multiples of this.
+const STEP: usize = 128;
+
+/// A cache of keys and values with the programs bound to it.
+#[derive(Debug)]
+pub struct Kept {
+    states: States,
+    programs: Programs,
+    with: Answering,
+    capacity: usize,
+    /// Tokens of each row whose keys and values are in the cache.
+    cached: Vec<Vec<u32>>,
+    bytes: u64,
+}
+
+impl Kept {
+    /// An empty cache for rows of `tokens` tokens at most.
+    pub async fn new(model: &Model, backend: &mut Backend, with: &Answering, tokens: usize) -> Result<Kept> {
+        let (rows, capacity) = (with.slots.len(), capacity(tokens, model.common().longest));
+        let shape = BatchShape::cached(rows, 1, capacity);
+        let plan = forward_plan(model, shape, &with.layout, with.adapters, Output::Next)?;
+        let bytes = plan.states().map(|(_, shape)| 4 * shape.iter().map(|size| *size as u64).product::<u64>()).sum();
+        let states = backend.states(&plan).await?;
+        let (programs, cached) = (Programs::default(), vec![Vec::new(); rows]);
+        Ok(Kept { states, programs, with: with.clone(), capacity, cached, bytes })
+    }
+
+    /// Is this of the same rows with the same adapters, and large enough?
+    pub fn serves(&self, with: &Answering, tokens: usize) -> bool {
+        self.with.same(with) && self.capacity >= tokens
+    }
+
+    /// Bytes of the cache and of the programs' working memory, of all of them or of the largest.
+    pub fn bytes(&self, all: bool) -> u64 {
+        self.bytes + if all { self.programs.bytes() } else { self.programs.largest() }
+    }
+
+    /// Programs that are ready.
+    pub fn program_count(&self) -> usize {
+        self.programs.len()
+    }
+
+    /// Logits of what follows each of the rows, None for those that are not asked for. Only the tokens run that do not stand in the cache
+    /// already; `count` is told how many those are.
+    pub async fn follow(
+        &mut self,
+        model: &Model,
+        backend: &mut Backend,
+        rows: &[Option<&[u32]>],
+        count: &mut usize,
+    ) -> Result<Vec<Option<Vec<f32>>>> {
+        for (row, cached) in rows.iter().zip(&mut self.cached) {
+            let Some(row) = row else { continue };
+            let common = row.iter().zip(cached.iter()).take_while(|(a, b)| a == b).count();
+            // The last token's state is what tells the next, so it is read again where it is there already.
+            cached.truncate(common.min(row.len() - 1));
+        }
+        let mut found = vec![None; rows.len()];
+        loop {
+            let rests =
+                rows.iter().zip(&self.cached).map(|(row, cached)| row.map_or(0, |row| row.len() - cached.len()));
+            let most = rests.max().unwrap_or(0);
+            if most == 0 {
+                return Ok(found);
+            }
+            let length = match most.min(MOST_AT_ONCE) {
+                1 => 1,
+                most => bucket(most, self.capacity, backend.kind()),
+            };
+            let logits = self.run(model, backend, rows, length).await?;
+            for ((row, cached), (logits, found)) in
+                rows.iter().zip(&mut self.cached).zip(logits.into_iter().zip(&mut found))
+            {
+                let Some(row) = row.filter(|row| row.len() > cached.len()) else { continue };
+                let end = row.len().min(cached.len() + length);
+                *count += end - cached.len();
+                cached.extend(&row[cached.len()..end]);
+                *found = Some(logits).filter(|_| end == row.len());
+            }
+        }
+    }
+
+    /// Runs the next `length` tokens of each row.
+    async fn run(
+        &mut self,
+        model: &Model,
+        backend: &mut Backend,
+        rows: &[Option<&[u32]>],
+        length: usize,
+    ) -> Result<Vec<Vec<f32>>> {
+        let shape = BatchShape::cached(rows.len(), length, self.capacity);
+        let inputs = self.inputs(rows, length, model.common().padding.token);
+        let Answering { layout, adapters, table, .. } = &self.with;
+        let key = Key { shape, adapters: *adapters, layout: layout.clone(), output: Output::Next };
+        let program = self.programs.get(key, model, backend, Some(&self.states)).await?;
+        let logits = backend.forward(program, &inputs, table).await?.concat();
+        Ok(logits.chunks_exact(logits.len() / rows.len()).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Tokens with their positions, and their places in the cache. Padding is at position 0, which sees one key alone, and has no place.
+    fn inputs(&self, rows: &[Option<&[u32]>], length: usize, padding: u32) -> Inputs {
+        let (mut ids, mut last) = (vec![padding; rows.len() * length], vec![0; rows.len()]);
+        let (mut positions, mut places) = (vec![0; ids.len()], vec![self.capacity as u32; ids.len()]);
+        for (at, (row, cached)) in rows.iter().zip(&self.cached).enumerate() {
+            let rest = row.map_or(&[][..], |row| &row[cached.len()..]);
+            let rest = &rest[..rest.len().min(length)];
+            for (token, id) in rest.iter().enumerate() {
+                let position = (cached.len() + token) as u32;
+                (ids[at * length + token], positions[at * length + token]) = (*id, position);
+                places[at * length + token] = position;
+            }
+            last[at] = rest.len().saturating_sub(1) as u32;
+        }
+        let slots = self.with.slots.iter().map(|slot| *slot as u32).collect();
+        let parts = [("ids", ids), ("positions", positions), ("places", places), ("last", last), ("slots", slots)];
+        parts.into_iter().map(|(name, data)| (name, Data::U32(data))).collect()
+    }
+}
+
+/// Room for some tokens and, so that a chat that goes on keeps its cache for a while, up to a quarter more.
+fn capacity(tokens: usize, longest: usize) -> usize {
+    let step = STEP.max(tokens.next_power_of_two() / 4);
+    tokens.next_multiple_of(step).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::capacity;
+
+    #[test]
+    fn capacities_are_few_and_never_more_than_the_model_takes() {
+        assert_eq!([1, 128, 129, 500, 600, 1100].map(|tokens| capacity(tokens, 2048)), [128, 128, 256, 512, 768, 1536]);
+        assert_eq!([1, 60, 64].map(|tokens| capacity(tokens, 64)), [64, 64, 64]);
+    }
+}
