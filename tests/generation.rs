@@ -18,6 +18,9 @@ fn logits(value: &Value) -> Vec<f32> {
     logits.into_iter().map(|logit| logit.unwrap_or(f32::NEG_INFINITY)).collect()
 }
 
+/// A name and what it does to logits.
+type Step<'a> = (&'a str, &'a dyn Fn(&mut [f32]));
+
 fn assert_same(what: &str, found: &[f32], expected: &[f32]) {
     for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert!(found == expected || (found - expected).abs() < 1e-5, "{what}: logit {at} is {found}, not {expected}");
@@ -31,7 +34,7 @@ fn logits_are_processed_as_in_transformers() {
     for case in cases {
         let setting = |name: &str| case["settings"][name].as_f64().unwrap() as f32;
         let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
-        let steps: [(&str, &dyn Fn(&mut [f32])); 5] = [
+        let steps: [Step; 5] = [
             ("repetition_penalty", &|x| penalise(x, &ids, setting("repetition_penalty"))),
             ("temperature", &|x| x.iter_mut().for_each(|x| *x /= setting("temperature"))),
             ("top_k", &|x| keep_top_k(x, setting("top_k") as usize)),

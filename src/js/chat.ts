@@ -63,6 +63,11 @@ export class Chat {
     return inOrder(rows, async (row, index) => ({ ...row, prompt: await this.#prompt(row.prompt, index) }));
   }
 
+  /** Prompts, likewise. */
+  prompts(prompts: readonly Prompt[]): Promise<Written[]> {
+    return inOrder(prompts, (prompt, index) => this.#prompt(prompt, index));
+  }
+
   /** Inputs with choices, likewise. */
   rankings(rows: readonly Ranking[]): Promise<SessionRanking[]> {
     return inOrder(rows, async (row, index) => ("input" in row ? { ...row, input: await this.#prompt(row.input, index) } : row));

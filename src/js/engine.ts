@@ -8,8 +8,9 @@ import { Loader, release } from "./loader.js";
 import type { AdapterRecord, Call, Handlers, LoadArgs, Protocol, Stamped, Trained } from "./protocol.js";
 import type { Runtime } from "./runtime.js";
 import { runTraining } from "./steps.js";
+import { runGeneration } from "./tokens.js";
 import { nextTask, Turns } from "./turn.js";
-import type { DeviceInfo, MemoryInfo, MergeOptions, ProgressEvent, TrainEvent } from "./types.js";
+import type { DeviceInfo, GeneratedText, GeneratedToken, MemoryInfo, MergeOptions, ProgressEvent, TrainEvent } from "./types.js";
 
 /** Rows between two looks at the abort signal. */
 const ROWS_AT_ONCE = 128;
@@ -69,6 +70,7 @@ export class Engine {
       const examples = await this.#current().chat.examples(inputs);
       return this.#onDevice((session) => session.evaluate(examples, adapter, options));
     },
+    generate: (args, call) => this.#generate(args, call),
     applyChatTemplate: async ({ messages, addGenerationPrompt }) => this.#current().chat.text(messages, addGenerationPrompt),
     beginMerge: ({ name, options, token }) => this.#use((session) => this.#beginMerge(session, name, options, token)),
     nextMerged: ({ token }) => this.#use((session) => this.#nextMerged(session, token)),
@@ -162,6 +164,21 @@ export class Engine {
       call.signal,
     );
     return { ...ended, adapter: await this.#use((session) => recordOf(session, name)) };
+  }
+
+  #generate({ inputs, adapter, options }: Protocol["generate"]["args"], call: Call<GeneratedToken>): Promise<GeneratedText[]> {
+    return runGeneration(
+      {
+        begin: async () => {
+          const prompts = await this.#current().chat.prompts(inputs);
+          await this.#use((session) => session.beginGeneration(prompts, adapter, options));
+        },
+        next: () => this.#onDevice((session) => session.nextTokens()),
+        end: () => this.#use((session) => session.endGeneration()),
+        emit: call.emit,
+      },
+      call.signal,
+    );
   }
 
   /** Some rows at a time, so that a long list can be given up and other calls come in between. */

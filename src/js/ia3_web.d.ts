@@ -14,6 +14,9 @@ import type {
   EndEvent,
   EvalEvent,
   Evaluation,
+  GeneratedText,
+  GeneratedToken,
+  GenerateOptions,
   AnyExample,
   Answer,
   ChatExample,
@@ -137,6 +140,10 @@ export class Session {
   endTraining(reason: "completed" | "aborted" | "failed"): Promise<TrainResult>;
   beginMerge(name: string, options: MergeOptions): MergedFile;
   nextMerged(): Promise<Uint8Array | undefined>;
+  /** One generation at a time, whose state stays between the calls. */
+  beginGeneration(prompts: Prompt[], adapter: AdapterSelection, options: Omit<GenerateOptions, "adapter" | "signal" | "stop"> & { stop: string[] }): void;
+  nextTokens(): Promise<GeneratedToken[]>;
+  endGeneration(): GeneratedText[];
   memory(): MemoryInfo;
   planText(batchSize: number, length: number, adapter: string | null): string;
   /** Milliseconds of each op of a training step, from `times` runs of it by itself. */

@@ -33,6 +33,13 @@ export function rankingList(where: string, task: Task, rows: Ranking | readonly 
   });
 }
 
+/** Prompts as a list. A list of messages is one prompt; a list of anything else is one of prompts. */
+export function promptList(where: string, task: Task, prompts: Prompt | readonly Prompt[]): { inputs: Prompt[]; single: boolean } {
+  const single = !Array.isArray(prompts) || (prompts.length > 0 && (prompts as readonly unknown[]).every(isRecord));
+  const items = single ? [prompts] : (prompts as readonly unknown[]);
+  return { inputs: items.map((item, index) => prompt(where, task, index, "prompt", item)), single };
+}
+
 /** An input with its choices. */
 export function given(where: string, task: Task, item: Record<string, unknown>, index: number): { input: Prompt; choices: string[] } {
   return { input: prompt(where, task, index, "input", item["input"]), choices: stringList(where, index, "choices", item["choices"]) };

@@ -9,16 +9,18 @@ import { bad, checked } from "./check.js";
 import { fromErrorData, Ia3Error } from "./errors.js";
 import { estimate } from "./estimate.js";
 import { exampleList } from "./examples.js";
+import { Generation } from "./generation.js";
 import { Host } from "./host.js";
-import { continuationList, questionList, rankingList, textInputs, wordLists } from "./inputs.js";
+import { continuationList, promptList, questionList, rankingList, textInputs, wordLists } from "./inputs.js";
 import { mergedStream } from "./merged.js";
 import { conversation } from "./messages.js";
 import { Mirror } from "./mirror.js";
-import { ADAPTER, CHAT, CHOOSE, COMBINE, LOAD, LOAD_ADAPTER, MERGE, PLAN, RUN, SAVE, TRAIN } from "./options.js";
+import { ADAPTER, CHAT, CHOOSE, COMBINE, GENERATE, LOAD, LOAD_ADAPTER, MERGE, PLAN, RUN, SAVE, TRAIN } from "./options.js";
 import { CHATS, type AdapterRecord, type LoadArgs, type Protocol } from "./protocol.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
-import { TrainingRun, type Work } from "./training-run.js";
+import type { Work } from "./run.js";
+import { TrainingRun } from "./training-run.js";
 import type {
   ActiveAdapter,
   AnyExample,
@@ -39,6 +41,9 @@ import type {
   Estimate,
   EstimateOptions,
   Evaluation,
+  GeneratedText,
+  GeneratedToken,
+  GenerateOptions,
   Inputs,
   LoadAdapterOptions,
   LoadedAdapter,
@@ -49,6 +54,7 @@ import type {
   ModelSource,
   PlanOptions,
   Pooling,
+  Prompt,
   Question,
   Ranking,
   RunOptions,
@@ -57,6 +63,7 @@ import type {
   Tagging,
   Task,
   TrainableParameters,
+  TrainEvent,
   TrainOptions,
   TrainResult,
 } from "./types.js";
@@ -197,6 +204,18 @@ export class Model {
     return new TrainingRun((run) => this.#train(name, examples, options, run), signal);
   }
 
+  /**
+   * Text that follows a prompt or a conversation, token by token, for `text-generation`; of a list of prompts in one batch, each with an adapter
+   * of its own if asked for. One generation at a time. Keys and values of what was read stay on the device for the next call: of a prompt
+   * that begins as the last one did, with its answer or without, only what is new is read.
+   */
+  generate(prompt: Prompt, options?: GenerateOptions): Generation;
+  generate(prompts: readonly Prompt[], options?: GenerateOptions): Generation<GeneratedText[]>;
+  generate(prompts: Prompt | readonly Prompt[], options?: GenerateOptions): Generation<GeneratedText | GeneratedText[]> {
+    const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
+    return new Generation<GeneratedText | GeneratedText[]>((run) => this.#generate(prompts, options, run), signal);
+  }
+
   /** The label of each text, with the probabilities of all. */
   async classify(inputs: Inputs, options?: RunOptions): Promise<Classification[]> {
     const rows = textInputs("classify", inputs);
@@ -293,7 +312,7 @@ export class Model {
     name: string,
     examples: readonly AnyExample[],
     options: TrainOptions | undefined,
-    { signal, emit }: Parameters<Work>[0],
+    { signal, emit }: Parameters<Work<TrainEvent, TrainResult>>[0],
   ): Promise<TrainResult> {
     const { signal: _followed, validation, ...given } = checked("train", options, TRAIN);
     const args = {
@@ -305,6 +324,19 @@ export class Model {
     this.#mirror.set(name, adapter);
     if (!error) return result;
     throw fromErrorData({ ...error, details: { ...error.details, result } });
+  }
+
+  async #generate(
+    prompts: Prompt | readonly Prompt[],
+    options: GenerateOptions | undefined,
+    { signal, emit }: Parameters<Work<GeneratedToken, GeneratedText | GeneratedText[]>>[0],
+  ): Promise<GeneratedText | GeneratedText[]> {
+    const { signal: _followed, adapter, stop = [], ...given } = checked("generate", options, GENERATE);
+    const { inputs, single } = promptList("generate", this.task, prompts);
+    const stops = typeof stop === "string" ? [stop] : [...stop];
+    const args = { inputs, adapter: selection("generate", adapter, this.#active, inputs.length), options: { ...given, stop: stops } };
+    const found = await this.#host.ask("generate", args, { signal, onEvent: emit });
+    return single ? found[0]! : found;
   }
 
   async #pass<V extends "classify" | "tag" | "answer" | "score" | "choose" | "embed" | "evaluate">(

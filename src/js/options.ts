@@ -29,6 +29,7 @@ import type {
   CombineOptions,
   EngineOptions,
   EstimateOptions,
+  GenerateOptions,
   LoadAdapterOptions,
   LoadOptions,
   MergeOptions,
@@ -150,6 +151,20 @@ export const TRAIN = {
   evalEvery: positive,
   signal,
 } satisfies Checks<TrainOptions>;
+
+/** Of `model.generate`; `adapter` depends on the prompts and is checked with them. */
+export const GENERATE = {
+  maxNewTokens: positive,
+  temperature: number,
+  topK: positive,
+  topP: number,
+  minP: number,
+  repetitionPenalty: number,
+  seed: count,
+  stop: either(text, strings),
+  adapter: () => undefined,
+  signal,
+} satisfies Checks<GenerateOptions>;
 
 /** Of `model.plan`. */
 export const PLAN = { batchSize: positive, maxLength: positive, adapter: text } satisfies Checks<PlanOptions>;

@@ -13,12 +13,16 @@ import type {
   DeviceInfo,
   Dtype,
   Evaluation,
+  GeneratedText,
+  GeneratedToken,
+  GenerateOptions,
   MergeOptions,
   AnyExample,
   Answer,
   MemoryInfo,
   Pooling,
   ProgressEvent,
+  Prompt,
   Question,
   Ranking,
   Scored,
@@ -125,6 +129,7 @@ export interface Protocol {
   answer: Verb<Pass<Question>, Answer[]>;
   score: Verb<Pass<Continuation>, Scored[]>;
   choose: Verb<Pass<Ranking, PassOptions & { lengthNorm?: number }>, Choice[]>;
+  generate: Verb<Pass<Prompt, Omit<GenerateOptions, "adapter" | "signal" | "stop"> & { stop: string[] }>, GeneratedText[], GeneratedToken>;
   embed: Verb<Pass<TextInput>, { vectors: Float32Array[]; truncated: boolean[] }>;
   evaluate: Verb<Pass<AnyExample>, Evaluation>;
   applyChatTemplate: Verb<{ messages: ChatMessage[]; addGenerationPrompt: boolean }, string>;

@@ -5,6 +5,7 @@ import type { ProgressEvent } from "./progress-event.js";
 
 export type * from "./adapter-types.js";
 export type * from "./example-types.js";
+export type * from "./generation-types.js";
 export type * from "./progress-event.js";
 export type * from "./result-types.js";
 export type * from "./training-types.js";

@@ -8,7 +8,7 @@ mod profile;
 
 use crate::models::BatchShape;
 use crate::session::{
-    AdapterOptions, Continuation, EndReason, EstimateOptions, Example, Question, Ranking, Selection, Session,
+    AdapterOptions, Continuation, EndReason, EstimateOptions, Example, Prompt, Question, Ranking, Selection, Session,
     SessionOptions, Text, TrainEvent,
 };
 use convert::{bytes_of, files_from, files_into, from_js, to_js};
@@ -245,6 +245,26 @@ impl WebSession {
         };
         let result = self.session.end_training(reason).await.map_err(to_error)?;
         self.clock.total(&result)
+    }
+
+    /// Starts generating what follows prompts.
+    #[wasm_bindgen(js_name = beginGeneration)]
+    pub fn begin_generation(&mut self, prompts: JsValue, adapter: JsValue, options: JsValue) -> Result<(), JsValue> {
+        let prompts: Vec<Prompt> = from_js("prompts", prompts)?;
+        let adapter = from_js("adapter", adapter)?;
+        self.session.begin_generation(&prompts, &adapter, &from_js("options", options)?).map_err(to_error)
+    }
+
+    /// The next token of each row that has not ended.
+    #[wasm_bindgen(js_name = nextTokens)]
+    pub async fn next_tokens(&mut self) -> Result<JsValue, JsValue> {
+        to_js(&self.session.next_tokens().await.map_err(to_error)?)
+    }
+
+    /// Ends the generation; the text of each row.
+    #[wasm_bindgen(js_name = endGeneration)]
+    pub fn end_generation(&mut self) -> Result<JsValue, JsValue> {
+        to_js(&self.session.end_generation().map_err(to_error)?)
     }
 
     /// Starts writing a whole model file with an adapter folded in.

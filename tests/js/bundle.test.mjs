@@ -17,7 +17,7 @@ const read = (name) => readFileSync(join(folder, name), "utf8");
 
 test("a server can import the package", async () => {
   const exported = await import(join(folder, "index.js"));
-  assert.deepEqual(Object.keys(exported).sort(), ["ERROR_CODES", "Ia3Error", "Model", "TrainingRun", "zipAdapter"]);
+  assert.deepEqual(Object.keys(exported).sort(), ["ERROR_CODES", "Generation", "Ia3Error", "Model", "TrainingRun", "zipAdapter"]);
 });
 
 test("on a server, loading a model says that it needs a browser", async () => {

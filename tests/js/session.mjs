@@ -20,6 +20,7 @@ export class FakeSession {
   calls = [];
   freed = false;
   run = null;
+  generation = null;
 
   /** `faults` maps a method to a list of what its next calls do: an error to throw, or anything else for a call that succeeds. */
   constructor(faults, config, tokenizer, options) {
@@ -144,6 +145,28 @@ export class FakeSession {
       this.adapters.set(name, `trained ${step}`);
       return { losses, steps: step, bestStep: step, ms: 1, reason: own ?? reason, objective: "cross-entropy" };
     });
+  }
+  beginGeneration(prompts, adapter, options) {
+    this.#enter("beginGeneration", prompts, adapter, options);
+    if (this.generation) throw wasmError("busy");
+    this.generation = { ids: prompts.map(() => []), most: options.maxNewTokens ?? 64 };
+  }
+  nextTokens() {
+    return this.#slow("nextTokens", [], () => {
+      const { ids, most } = this.generation;
+      const token = (row) => {
+        const id = ids[row].length;
+        ids[row].push(id);
+        return { row, id, text: String(id), ...(id + 1 === most && { finishReason: "length" }) };
+      };
+      return ids[0].length < most ? ids.map((_, row) => token(row)) : [];
+    });
+  }
+  endGeneration() {
+    this.#enter("endGeneration");
+    const { ids, most } = this.generation;
+    this.generation = null;
+    return ids.map((tokenIds) => ({ text: tokenIds.join(""), tokenIds, finishReason: tokenIds.length < most ? "aborted" : "length" }));
   }
   beginMerge(name, options) {
     this.#enter("beginMerge", name, options);
