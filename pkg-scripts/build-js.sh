@@ -28,7 +28,7 @@ types() {
   local all="$OUT/types" name
   rm -rf "$all"
   tsc --project "$ROOT/src/js/tsconfig.json" --outDir "$all"
-  for name in index model training-run types adapter-types example-types progress-event result-types training-types errors zip; do cp "$all/$name.d.ts" "$1/"; done
+  for name in index model run training-run generation types adapter-types example-types generation-types progress-event result-types training-types errors zip; do cp "$all/$name.d.ts" "$1/"; done
 }
 
 main "$@"

@@ -5,6 +5,7 @@ import "./plain.test.mjs";
 import "./vite.test.mjs";
 import "./tasks.test.mjs";
 import "./gguf.test.mjs";
+import "./generate.test.mjs";
 import "./minilm.test.mjs";
 import "./faults.test.mjs";
 import "./engine.test.mjs";
