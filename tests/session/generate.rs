@@ -123,7 +123,7 @@ fn a_cache_gives_what_whole_forward_passes_give_in_every_family() {
             for (prompt, expected) in PROMPTS.iter().zip(&expected) {
                 assert_eq!(
                     ids(&mut session, &[prompt], &BASE, count),
-                    [expected.clone()],
+                    std::slice::from_ref(expected),
                     "{family} {device} {prompt}"
                 );
             }
