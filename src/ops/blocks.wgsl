@@ -27,7 +27,7 @@ fn block_at(row: u32, k: u32) -> u32 {
 }
 
 fn byte_at(word: u32, byte: u32) -> u32 {
-    return blocks[word + byte / 4u] >> (8u * (byte % 4u)) & 255u;
+    return (blocks[word + byte / 4u] >> (8u * (byte % 4u))) & 255u;
 }
 
 // Scale and offset of four elements; the same for every sixteen from a multiple of sixteen on.
@@ -50,8 +50,8 @@ fn affine(row: u32, k: u32) -> vec2<f32> {
             least &= 63u;
         } else {
             let low = byte_at(at + 1u, 4u + group);
-            scale = low & 15u | scale >> 6u << 4u;
-            least = low >> 4u | least >> 6u << 4u;
+            scale = (low & 15u) | ((scale >> 6u) << 4u);
+            least = (low >> 4u) | ((least >> 6u) << 4u);
         }
         return vec2(d.x * f32(scale), -(d.y * f32(least)));
     }
@@ -74,36 +74,36 @@ fn numbers(row: u32, k: u32) -> vec4<f32> {
     }
     if (kind == BF16) {
         let words = vec4(blocks[at], blocks[at], blocks[at + 1u], blocks[at + 1u]);
-        return bitcast<vec4<f32>>(words << vec4(16u, 0u, 16u, 0u) & vec4(0xffff0000u));
+        return bitcast<vec4<f32>>((words << vec4(16u, 0u, 16u, 0u)) & vec4(0xffff0000u));
     }
     if (kind == Q8_0) {
         let word = i32(blocks[at + 1u + q]);
-        return vec4<f32>(vec4(word) << (vec4(24u) - BYTES) >> vec4(24u));
+        return vec4<f32>((vec4(word) << (vec4(24u) - BYTES)) >> vec4(24u));
     }
     if (kind == Q4_0 || kind == Q4_1) {
         let word = blocks[at + 1u + q % 4u] >> (q / 4u * 4u);
-        return vec4<f32>(vec4<i32>(vec4(word) >> BYTES & vec4(15u)) - select(0, 8, kind == Q4_0));
+        return vec4<f32>(vec4<i32>((vec4(word) >> BYTES) & vec4(15u)) - select(0, 8, kind == Q4_0));
     }
     if (kind == Q5_0 || kind == Q5_1) {
         let word = blocks[at + 2u + q % 4u] >> (q / 4u * 4u);
-        let high = vec4(blocks[at + 1u] >> (4u * q)) >> vec4(0u, 1u, 2u, 3u) & vec4(1u);
-        return vec4<f32>(vec4<i32>(vec4(word) >> BYTES & vec4(15u) | high << vec4(4u)) - select(0, 16, kind == Q5_0));
+        let high = (vec4(blocks[at + 1u] >> (4u * q)) >> vec4(0u, 1u, 2u, 3u)) & vec4(1u);
+        return vec4<f32>(vec4<i32>(((vec4(word) >> BYTES) & vec4(15u)) | (high << vec4(4u))) - select(0, 16, kind == Q5_0));
     }
     if (kind == Q4_K) {
         let word = blocks[at + 4u + q / 16u * 8u + q % 8u] >> (q / 8u % 2u * 4u);
-        return vec4<f32>(vec4(word) >> BYTES & vec4(15u));
+        return vec4<f32>((vec4(word) >> BYTES) & vec4(15u));
     }
     if (kind == Q5_K) {
         let word = blocks[at + 12u + q / 16u * 8u + q % 8u] >> (q / 8u % 2u * 4u);
-        let high = vec4(blocks[at + 4u + q % 8u] >> (q / 8u)) >> BYTES & vec4(1u);
-        return vec4<f32>(vec4(word) >> BYTES & vec4(15u) | high << vec4(4u));
+        let high = (vec4(blocks[at + 4u + q % 8u] >> (q / 8u)) >> BYTES) & vec4(1u);
+        return vec4<f32>(((vec4(word) >> BYTES) & vec4(15u)) | (high << vec4(4u)));
     }
     // Q6_K: two halves of 128 elements, each four runs of 32: two of them in low nibbles, two in high ones.
     let half = q / 32u;
     let run = q / 8u % 4u;
     let word = blocks[at + 16u * half + 8u * (run % 2u) + q % 8u] >> (4u * (run / 2u));
-    let high = vec4(blocks[at + 32u + 8u * half + q % 8u] >> (2u * run)) >> BYTES & vec4(3u);
-    return vec4<f32>(vec4<i32>(vec4(word) >> BYTES & vec4(15u) | high << vec4(4u)) - 32);
+    let high = (vec4(blocks[at + 32u + 8u * half + q % 8u] >> (2u * run)) >> BYTES) & vec4(3u);
+    return vec4<f32>(vec4<i32>(((vec4(word) >> BYTES) & vec4(15u)) | (high << vec4(4u))) - 32);
 }
 
 fn quad(row: u32, k: u32, scale: vec2<f32>) -> vec4<f32> {
