@@ -70,9 +70,7 @@ impl StoredTensor {
         };
         HostTensor { shape: self.shape, data }
     }
-}
 
-impl StoredTensor {
     /// The same in the format `kind`, quantised anew unless it has that format; None where the format cannot hold its numbers.
     pub fn in_format(self, kind: BlockType) -> Option<StoredTensor> {
         if self.kind() == kind {

@@ -6,7 +6,7 @@ import type { AdapterChoice } from "./types.js";
 export interface GenerateOptions {
   /** Tokens after each prompt at most. Default 64. */
   maxNewTokens?: number;
-  /** What logits are divided by before a token is drawn. 0 (default) takes the most probable token, and the five options below have no effect. */
+  /** What logits are divided by before a token is drawn. 0 (default) takes the most probable token, and the next four options have no effect. */
   temperature?: number;
   /** Draw from so many of the most probable tokens only. */
   topK?: number;

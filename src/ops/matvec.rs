@@ -1,6 +1,6 @@
 //! Product of a few rows with a matrix, for one processor core: each row by itself, since there is nothing to win by packing.
 
-use super::block_dot::{Inputs, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, matvec, prepare};
+use super::block_dot::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, matvec, prepare};
 use super::block_dot_long::{Q4K, Q5K, Q6K, matvec_long};
 use super::blocks::Matrix;
 use super::lanes::{Lanes, add, load, multiply_add, splat, store};
@@ -25,16 +25,15 @@ pub fn add_matvec(x: &[f32], w: Matrix, (inner, outer): (usize, usize), y: &mut 
 }
 
 fn of_blocks(x: &[f32], kind: BlockType, bytes: &[u8], y: &mut [f32]) {
-    let inputs = |x| -> Vec<Inputs> { prepare(x) };
     match kind {
-        BlockType::Q4_0 => matvec::<18, Q4_0>(&inputs(x), bytes, y),
-        BlockType::Q4_1 => matvec::<20, Q4_1>(&inputs(x), bytes, y),
-        BlockType::Q5_0 => matvec::<22, Q5_0>(&inputs(x), bytes, y),
-        BlockType::Q5_1 => matvec::<24, Q5_1>(&inputs(x), bytes, y),
-        BlockType::Q8_0 => matvec::<34, Q8_0>(&inputs(x), bytes, y),
-        BlockType::Q4_K => matvec_long::<144, Q4K>(&inputs(x), bytes, y),
-        BlockType::Q5_K => matvec_long::<176, Q5K>(&inputs(x), bytes, y),
-        BlockType::Q6_K => matvec_long::<210, Q6K>(&inputs(x), bytes, y),
+        BlockType::Q4_0 => matvec::<18, Q4_0>(&prepare(x), bytes, y),
+        BlockType::Q4_1 => matvec::<20, Q4_1>(&prepare(x), bytes, y),
+        BlockType::Q5_0 => matvec::<22, Q5_0>(&prepare(x), bytes, y),
+        BlockType::Q5_1 => matvec::<24, Q5_1>(&prepare(x), bytes, y),
+        BlockType::Q8_0 => matvec::<34, Q8_0>(&prepare(x), bytes, y),
+        BlockType::Q4_K => matvec_long::<144, Q4K>(&prepare(x), bytes, y),
+        BlockType::Q5_K => matvec_long::<176, Q5K>(&prepare(x), bytes, y),
+        BlockType::Q6_K => matvec_long::<210, Q6K>(&prepare(x), bytes, y),
         BlockType::F32 | BlockType::F16 | BlockType::BF16 => {
             let size = bytes.len() / y.len();
             let mut row = Vec::with_capacity(x.len());
