@@ -1,4 +1,4 @@
-// Measures other libraries on the same work: one fresh browser a row, threads allowed.
+// Measures other libraries on the same work, and ours beside them where all of them generate: one fresh browser a row, threads allowed.
 
 import { build } from "esbuild";
 import { join } from "node:path";
@@ -22,6 +22,7 @@ const NAMES = {
 };
 /** What each can do. */
 const LIBRARIES = {
+  "ia3-web": ["generate-load", "generate-prefill", "generate-decode"],
   tfjs: ["matmul", "encoder-forward", "encoder-train"],
   "jax-js": ["matmul", "encoder-forward", "encoder-train"],
   "onnxruntime-web": ["matmul", "encoder-forward"],
@@ -63,11 +64,11 @@ export async function* measurePeers(packages, jobs, limits) {
     target: "es2022",
     minify: true,
     nodePaths: [packages],
-    external: ["/npm/*", "fs", "path", "os", "perf_hooks", "worker_threads", "crypto", "util", "string_decoder"],
+    external: ["/npm/*", "/pkg/*", "fs", "path", "os", "perf_hooks", "worker_threads", "crypto", "util", "string_decoder"],
     define: { global: "globalThis" },
     logLevel: "error",
   });
-  const server = await serve({ mounts: { "/": SOURCE, "/built/": built, "/npm/": packages, "/hub/": folders().hub }, headers: HEADERS });
+  const server = await serve({ mounts: { "/": SOURCE, "/built/": built, "/npm/": packages, "/pkg/": folders().pkg, "/hub/": folders().hub }, headers: HEADERS });
   const answers = new Map();
   try {
     for (const job of jobs) {

@@ -4,6 +4,7 @@ import { countCalls } from "../../../www/src/bench/calls.ts";
 import { Stopwatch } from "../../../www/src/bench/stopwatch.ts";
 
 const LIBRARIES = {
+  "ia3-web": () => import("./ia3-web.mjs"),
   tfjs: () => import("./tfjs.mjs"),
   "jax-js": () => import("./jax-js.mjs"),
   "onnxruntime-web": () => import("./onnxruntime-web.mjs"),
