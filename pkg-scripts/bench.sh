@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures speed in headless Chromium through the page www/bench.html, and prints the table of the README.
 #   bench.sh [--peers] [--only NAME,..] [--device webgpu|wasm] [--runs N]     writes target/bench.json
-#   --peers    also measures tfjs, jax-js and onnxruntime-web in the same browser: about 12 minutes without a graphics card
-#   --only     matmul, encoder-forward, encoder-train, ops, or names of rows
+#   --peers    also measures tfjs, jax-js, onnxruntime-web and wllama in the same browser: about 15 minutes without a graphics card
+#   --only     matmul, encoder-forward, encoder-train, ops, or names of rows; with --peers also generate-load, generate-prefill, generate-decode
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 usage() { fail "usage: bench.sh [--peers] [--only NAME,..] [--device webgpu|wasm] [--runs N]"; }

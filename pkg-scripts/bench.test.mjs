@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { peerJobs } from "./bench/peers.mjs";
+import { PREFILL, prompt } from "./bench/peers/language.mjs";
 import { peerOverOurs, trainOverForward } from "./bench/ratios.mjs";
 import { ratiosText, rowsText } from "./bench/table.mjs";
 
@@ -95,7 +96,7 @@ test("the table has the same work in neighbouring lines, and calls where there a
     ["encoder-train-8x64", "webgpu", "ia3-web"],
   ]);
   assert.deepEqual(lines.at(-1).slice(3), ["7000.0", "7000.0", "2", "129", "0.5", "0", "0", "12.3"]);
-  assert.deepEqual(lines[0].slice(6), ["-", "-", "-", "-", "-"]);
+  assert.deepEqual(lines[0].slice(6), ["-", "-", "-", "-", "12.3"]);
 });
 
 test("every ratio has a line, and no ratios make no text", () => {
@@ -108,4 +109,18 @@ test("every ratio has a line, and no ratios make no text", () => {
 test("peers are asked only for what they can do", () => {
   const jobs = peerJobs({ devices: ["wasm", "webgpu"], kinds: ["encoder-train", "ops"] });
   assert.deepEqual(jobs.map(({ library, device }) => `${library} ${device}`), ["tfjs wasm", "jax-js wasm", "tfjs webgpu", "jax-js webgpu"]);
+});
+
+test("wllama is measured on wasm alone, ours beside it on both devices", () => {
+  const [first, ...others] = peerJobs({ devices: ["wasm", "webgpu"], kinds: ["generate-decode"] });
+  assert.deepEqual(first, { library: "ia3-web", device: "wasm", task: "generate-decode", name: "generate-decode-64" });
+  assert.deepEqual(others.map(({ library, device }) => `${library} ${device}`), ["wllama wasm", "ia3-web webgpu"]);
+});
+
+test("every prompt is as many words as it has tokens, and no two in a row begin alike", () => {
+  const first = (at) => prompt(at).split(" ");
+  for (let at = 0; at < 12; at++) {
+    assert.equal(first(at).length, PREFILL);
+    assert.notEqual(first(at)[0], first(at + 1)[0]);
+  }
 });

@@ -1,4 +1,4 @@
-// Measures other libraries on the same work: one fresh browser a row, threads allowed.
+// Measures other libraries on the same work, and ours beside them where all of them generate: one fresh browser a row, threads allowed.
 
 import { build } from "esbuild";
 import { join } from "node:path";
@@ -12,12 +12,24 @@ const TIMEOUT = 8 * 60_000;
 /** Share by which first results may differ. */
 const TOLERANCE = 0.01;
 
-const NAMES = { matmul: "matmul-512x384x1536", "encoder-forward": "encoder-forward-8x64", "encoder-train": "encoder-train-8x64" };
+const NAMES = {
+  matmul: "matmul-512x384x1536",
+  "encoder-forward": "encoder-forward-8x64",
+  "encoder-train": "encoder-train-8x64",
+  "generate-load": "generate-load",
+  "generate-prefill": "generate-prefill-128",
+  "generate-decode": "generate-decode-64",
+};
+/** What each can do. */
 const LIBRARIES = {
+  "ia3-web": ["generate-load", "generate-prefill", "generate-decode"],
   tfjs: ["matmul", "encoder-forward", "encoder-train"],
   "jax-js": ["matmul", "encoder-forward", "encoder-train"],
   "onnxruntime-web": ["matmul", "encoder-forward"],
+  wllama: ["generate-load", "generate-prefill", "generate-decode"],
 };
+/** Where only one device is measured. */
+const ONLY_ON = { wllama: "wasm" };
 
 const HEADERS = {
   // Some of them compile code from strings and start workers from blobs.
@@ -30,8 +42,10 @@ const HEADERS = {
 /** Everything the peers can do of these kinds on these devices. */
 export function peerJobs({ devices, kinds }) {
   return devices.flatMap((device) =>
-    Object.entries(LIBRARIES).flatMap(([library, tasks]) =>
-      tasks.filter((task) => kinds.includes(task)).map((task) => ({ library, device, task, name: NAMES[task] }))));
+    Object.entries(LIBRARIES)
+      .filter(([library]) => (ONLY_ON[library] ?? device) === device)
+      .flatMap(([library, tasks]) =>
+        tasks.filter((task) => kinds.includes(task)).map((task) => ({ library, device, task, name: NAMES[task] }))));
 }
 
 /**
@@ -50,11 +64,11 @@ export async function* measurePeers(packages, jobs, limits) {
     target: "es2022",
     minify: true,
     nodePaths: [packages],
-    external: ["/npm/*", "fs", "path", "os", "perf_hooks", "worker_threads", "crypto", "util", "string_decoder"],
+    external: ["/npm/*", "/pkg/*", "fs", "path", "os", "perf_hooks", "worker_threads", "crypto", "util", "string_decoder"],
     define: { global: "globalThis" },
     logLevel: "error",
   });
-  const server = await serve({ mounts: { "/": SOURCE, "/built/": built, "/npm/": packages }, headers: HEADERS });
+  const server = await serve({ mounts: { "/": SOURCE, "/built/": built, "/npm/": packages, "/pkg/": folders().pkg, "/hub/": folders().hub }, headers: HEADERS });
   const answers = new Map();
   try {
     for (const job of jobs) {

@@ -35,7 +35,7 @@ function cells(row) {
     row.minMs.toFixed(1),
     String(row.runs),
     ...counts.map((count) => (onGpu ? String(Number(count.toFixed(1))) : NONE)),
-    onGpu ? (row.heldBytes / 1e6).toFixed(1) : NONE,
+    row.heldBytes > 0 ? (row.heldBytes / 1e6).toFixed(1) : NONE,
   ];
 }
 
