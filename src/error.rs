@@ -1,5 +1,6 @@
 //! Every error the library can give: one enum, a stable code for programs, a message that says what to do for people.
 
+use crate::shortage::Shortage;
 use std::fmt;
 
 /// Result of everything in this crate that can fail.
@@ -61,6 +62,8 @@ pub enum Error {
     WebGpuUnavailable { reason: String },
     /// The device could not hold what was asked of it.
     OutOfMemory { what: String, bytes: u64 },
+    /// The device could not hold the weights.
+    WeightsTooLarge(Box<Shortage>),
     /// The GPU device went away.
     DeviceLost { reason: String },
     /// Classification without a head: nothing was trained or loaded yet.
@@ -106,7 +109,7 @@ impl Error {
             Error::BadOption { .. } => "bad-option",
             Error::Diverged { .. } => "diverged",
             Error::WebGpuUnavailable { .. } => "webgpu-unavailable",
-            Error::OutOfMemory { .. } => "out-of-memory",
+            Error::OutOfMemory { .. } | Error::WeightsTooLarge(_) => "out-of-memory",
             Error::DeviceLost { .. } => "device-lost",
             Error::NoHead { .. } => "no-head",
             Error::Busy { .. } => "busy",
@@ -207,6 +210,7 @@ impl fmt::Display for Error {
                     "out of memory: {bytes} bytes for {what} could not be had: use a smaller batchSize or maxLength"
                 )
             }
+            Error::WeightsTooLarge(shortage) => write!(f, "{shortage}"),
             Error::DeviceLost { reason } => {
                 write!(f, "the GPU device was lost ({reason}): open it again")
             }

@@ -13,7 +13,7 @@
 //! memory; a [`backend`] runs the plan. The same plan runs on both devices, so what the CPU does is the specification of what the GPU does.
 //!
 //! Where to find things, in reading order (a module uses only those before it, [`session`] uses all):
-//! * [`error`]: every error, with its code and its advice.
+//! * [`error`]: every error, with its code and its advice. [`shortage`]: what is said of weights that are too large.
 //! * [`checkpoint`]: the files of a base model. [`kernel`]: what a GPU runs for one op, as data.
 //! * [`graph`]: values, nodes and the trait every op implements. [`ops`]: the ops, each with shape rule, gradient, CPU twin and kernel.
 //! * [`autodiff`], [`fuse`], [`recompute`], [`plan`]: from a forward graph to something that can run.
@@ -37,6 +37,7 @@ pub mod ops;
 pub mod plan;
 pub mod recompute;
 pub mod session;
+pub mod shortage;
 pub mod train;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

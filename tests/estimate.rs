@@ -5,18 +5,14 @@
 mod support;
 
 use ia3_web::backend::Backend;
-use ia3_web::checkpoint::HostTensor;
-use ia3_web::checkpoint::safetensors::write;
-use ia3_web::models::Model;
 use ia3_web::session::{
     DeviceOption, Dtype, EstimateOptions, Example, Pooling, Session, SessionOptions, Task, estimate,
 };
 use ia3_web::train::TrainOptions;
 use pollster::block_on;
-use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
-use support::random::Random;
+use support::drawn;
 use support::session::*;
 use support::{bytes, devices};
 
@@ -52,29 +48,6 @@ fn reset() -> isize {
     now
 }
 
-/// A configuration with fields of every family here, of 7 MB or so of weights.
-fn config(model_type: &str) -> Vec<u8> {
-    let config = json!({
-        "model_type": model_type, "hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6,
-        "intermediate_size": 512, "vocab_size": 400, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
-        "tie_word_embeddings": true, "pad_token_id": 0,
-        "d_model": 192, "num_layers": 2, "num_heads": 6, "d_kv": 32, "d_ff": 512, "n_positions": 64,
-    });
-    serde_json::to_vec(&config).unwrap()
-}
-
-/// A file with random weights.
-fn file(config: &[u8], task: Task) -> Vec<u8> {
-    let model = Model::from_json(config, task.task_type(Pooling::Mean)).unwrap();
-    let random = &mut Random::new(3);
-    let parts = model.weights().unwrap().into_iter().flat_map(|weight| weight.parts);
-    let tensor = |(name, shape): (String, Vec<usize>)| {
-        let data = random.floats(shape.iter().product(), 0.0, 0.1);
-        (name, HostTensor::new(shape, data))
-    };
-    write(&parts.map(tensor).collect())
-}
-
 fn examples_of(task: Task) -> Vec<Example> {
     let words = "the cat ".repeat(14);
     let example = |at: usize| match task {
@@ -95,8 +68,8 @@ fn told_and_held(
     checkpointing: bool,
 ) -> (u64, u64) {
     let labels = if task == Task::TextClassification { LABELS.map(String::from).to_vec() } else { Vec::new() };
-    let (config, tokenizer) = (config(model_type), bytes("tiny-bert/tokenizer.json"));
-    let file = file(&config, task);
+    let (config, tokenizer) = (drawn::config(model_type, 400), bytes("tiny-bert/tokenizer.json"));
+    let file = drawn::file(&config, task);
     let on_cpu = matches!(backend, Backend::Cpu(_));
     let asked = EstimateOptions {
         task,

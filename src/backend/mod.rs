@@ -108,6 +108,14 @@ impl Backend {
         }
     }
 
+    /// Waits until the device has said whether it had the memory for all weights so far.
+    pub async fn check_weights(&mut self) -> Result<()> {
+        match self {
+            Backend::Cpu(_) => Ok(()),
+            Backend::Gpu(gpu) => gpu.check_weights().await,
+        }
+    }
+
     /// A copy of one tensor of the base model.
     pub async fn read(&self, name: &str) -> Result<StoredTensor> {
         match self {

@@ -3,11 +3,13 @@
 
 use super::quantise::quantise;
 use super::{BlockType, Elements};
-use crate::{Error, Result};
+use crate::Result;
 
-/// Takes the bytes of one tensor in order, in chunks of any size.
+/// Takes the bytes of one tensor in order, in chunks of any size. [`Error::OutOfMemory`](crate::Error::OutOfMemory) where there is no room for them.
 #[derive(Debug)]
 pub(super) struct Intake {
+    /// What errors call the tensor.
+    name: String,
     /// The file's format.
     kind: BlockType,
     elements: Elements,
@@ -18,32 +20,22 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Awaits blocks of `kind` and keeps them in the format `kept`, of which every row must be whole blocks.
-    pub fn new(kind: BlockType, kept: BlockType) -> Intake {
+    /// Awaits blocks of `kind` of the tensor `name` and keeps them in the format `kept`, of which every row must be whole blocks.
+    pub fn new(name: &str, kind: BlockType, kept: BlockType) -> Intake {
         let elements = match kept {
             BlockType::F32 => Elements::Floats(Vec::new()),
             kept => Elements::Blocks { kind: kept, bytes: Vec::new() },
         };
-        Intake { kind, elements, partial: Vec::new(), pending: Vec::new() }
+        Intake { name: name.into(), kind, elements, partial: Vec::new(), pending: Vec::new() }
     }
 
-    /// Asks for the memory of `count` elements at once. [`Error::OutOfMemory`] calls the tensor `name`.
-    pub fn reserve(&mut self, name: &str, count: u64) -> Result<()> {
-        let (bytes, reserved) = match &mut self.elements {
-            Elements::Floats(data) => {
-                let reserved = usize::try_from(count).is_ok_and(|count| data.try_reserve_exact(count).is_ok());
-                (count.saturating_mul(4), reserved)
-            }
-            Elements::Blocks { kind, bytes } => {
-                let size = (count / kind.elements() as u64).saturating_mul(kind.block_bytes() as u64);
-                (size, usize::try_from(size).is_ok_and(|size| bytes.try_reserve_exact(size).is_ok()))
-            }
-        };
-        if reserved { Ok(()) } else { Err(Error::OutOfMemory { what: format!("tensor '{name}'"), bytes }) }
+    /// Asks for the memory of `count` elements at once.
+    pub fn reserve(&mut self, count: u64) -> Result<()> {
+        self.elements.reserve_exact(&self.name, count)
     }
 
     /// Takes the next bytes.
-    pub fn take(&mut self, mut bytes: &[u8]) {
+    pub fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
         let size = self.kind.block_bytes();
         if !self.partial.is_empty() {
             let (end, rest) = bytes.split_at(bytes.len().min(size - self.partial.len()));
@@ -51,16 +43,19 @@ impl Intake {
             bytes = rest;
             if self.partial.len() == size {
                 let block = std::mem::take(&mut self.partial);
-                self.blocks(&block);
+                self.blocks(&block)?;
             }
         }
         let (whole, rest) = bytes.split_at(bytes.len() / size * size);
-        self.blocks(whole);
+        self.blocks(whole)?;
         self.partial.extend_from_slice(rest);
+        Ok(())
     }
 
     /// Takes whole blocks.
-    fn blocks(&mut self, blocks: &[u8]) {
+    fn blocks(&mut self, blocks: &[u8]) -> Result<()> {
+        let count = blocks.len() / self.kind.block_bytes() * self.kind.elements();
+        self.elements.reserve(&self.name, count as u64)?;
         match &mut self.elements {
             Elements::Floats(data) => self.kind.dequantise(blocks, data),
             Elements::Blocks { kind, bytes } if *kind == self.kind => bytes.extend_from_slice(blocks),
@@ -74,6 +69,7 @@ impl Intake {
                 }
             }
         }
+        Ok(())
     }
 
     /// The tensor's elements, once all bytes have come.

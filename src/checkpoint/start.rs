@@ -61,15 +61,20 @@ pub fn announced(file: &str, mut start: &[u8], kept: &Kept) -> Result<Vec<Announ
             actual,
         });
     };
-    let tensor = |tensor: &Listed| {
-        let (name, kind) = listing.kept(tensor, tensor.kind?, kept);
-        let bytes = kind.bytes(&tensor.shape).unwrap_or(u64::MAX);
-        Some(Announced { name, kind, bytes })
-    };
-    Ok(listing.tensors.iter().filter_map(tensor).collect())
+    Ok(listing.announced(kept))
 }
 
 impl Listing {
+    /// All tensors of weights, in the formats that `kept` chooses.
+    pub fn announced(&self, kept: &Kept) -> Vec<Announced> {
+        let tensor = |tensor: &Listed| {
+            let (name, kind) = self.kept(tensor, tensor.kind?, kept);
+            let bytes = kind.bytes(&tensor.shape).unwrap_or(u64::MAX);
+            Some(Announced { name, kind, bytes })
+        };
+        self.tensors.iter().filter_map(tensor).collect()
+    }
+
     /// A tensor under Hugging Face's name, and as Hugging Face's files have it.
     pub fn translate(&self, name: &str, tensor: StoredTensor) -> Result<(String, StoredTensor)> {
         match &self.outline {

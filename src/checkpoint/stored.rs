@@ -2,6 +2,7 @@
 
 use super::quantise::quantise;
 use super::{BlockType, HostTensor};
+use crate::{Error, Result};
 
 /// The elements of a tensor, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,11 +20,29 @@ pub enum Elements {
 
 impl Elements {
     /// Makes room for so many more elements, exactly: what a vector reserves beyond would be held as long as the weights are.
-    pub fn reserve(&mut self, count: usize) {
-        match self {
-            Elements::Floats(data) => data.reserve_exact(count),
-            Elements::Blocks { kind, bytes } => bytes.reserve_exact(count / kind.elements() * kind.block_bytes()),
+    /// [`Error::OutOfMemory`] calls the tensor `name`.
+    pub fn reserve_exact(&mut self, name: &str, count: u64) -> Result<()> {
+        self.make_room(name, count, true)
+    }
+
+    /// Makes room for so many more elements and, where there is enough memory, for others to come. [`Error::OutOfMemory`] calls the tensor `name`.
+    pub fn reserve(&mut self, name: &str, count: u64) -> Result<()> {
+        self.make_room(name, count, false)
+    }
+
+    fn make_room(&mut self, name: &str, count: u64, exact: bool) -> Result<()> {
+        fn had<T>(data: &mut Vec<T>, more: u64, exact: bool) -> bool {
+            let Ok(more) = usize::try_from(more) else { return false };
+            (!exact && data.try_reserve(more).is_ok()) || data.try_reserve_exact(more).is_ok()
         }
+        let (bytes, had) = match self {
+            Elements::Floats(data) => (count.saturating_mul(4), had(data, count, exact)),
+            Elements::Blocks { kind, bytes } => {
+                let more = (count / kind.elements() as u64).saturating_mul(kind.block_bytes() as u64);
+                (more, had(bytes, more, exact))
+            }
+        };
+        if had { Ok(()) } else { Err(Error::OutOfMemory { what: format!("tensor '{name}'"), bytes }) }
     }
 
     /// Appends elements of the same format. Panics for those of another: that is a fault of the caller.

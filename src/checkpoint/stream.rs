@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::gguf::Outline;
 use super::intake::Intake;
-use super::start::{Listed, Listing, Start};
+use super::start::{Announced, Listed, Listing, Start};
 use super::{BlockType, StoredTensor};
 use crate::{Error, Result};
 
@@ -103,6 +103,16 @@ impl StreamReader {
         &self.skipped
     }
 
+    /// What the file lists of weights, once its start has come, in the formats that `kept` chooses.
+    pub fn announced(&self, kept: &Kept) -> Vec<Announced> {
+        self.listing.as_ref().map_or_else(Vec::new, |listing| listing.announced(kept))
+    }
+
+    /// Whether the file turned out to be a GGUF.
+    pub fn is_gguf(&self) -> bool {
+        self.listing.as_ref().is_some_and(|listing| listing.outline.is_some())
+    }
+
     /// What a GGUF is written from again, once its start has come and all tensors are read: it takes their names away.
     pub fn outline(&mut self) -> Option<Outline> {
         self.listing.as_mut()?.outline.take()
@@ -158,7 +168,7 @@ impl StreamReader {
                     Some(intake) => intake,
                     None => self.begin(listing, tensor, kind)?,
                 };
-                intake.take(taken);
+                intake.take(taken)?;
                 self.intake = Some(intake);
             }
             self.of_tensor += taken.len() as u64;
@@ -182,9 +192,9 @@ impl StreamReader {
     /// it bit by bit would leave a wasm heap twice as large as needed.
     fn begin(&self, listing: &Listing, tensor: &Listed, kind: BlockType) -> Result<Intake> {
         let (name, kept) = listing.kept(tensor, kind, &self.kept);
-        let mut intake = Intake::new(kind, kept);
+        let mut intake = Intake::new(&name, kind, kept);
         if self.content_length.is_some() {
-            intake.reserve(&name, tensor.bytes / kind.block_bytes() as u64 * kind.elements() as u64)?;
+            intake.reserve(tensor.bytes / kind.block_bytes() as u64 * kind.elements() as u64)?;
         }
         Ok(intake)
     }

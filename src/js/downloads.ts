@@ -184,14 +184,13 @@ function tooLong(file: string, most: number): Ia3Error {
   return new Ia3Error("chat-template-failed", `${file} has more than ${most} bytes: give the one of the model`, { file });
 }
 
-/** Smaller batches, which the error of a session advises, are no help while loading. */
+/** The session says which `dtype` needs less; where memory was missing outside of it, nothing is known but the file. */
 function tooLarge({ file, length }: Download, cause: unknown): Ia3Error {
-  const { details } = toIa3Error(cause);
-  const { bytes } = details;
-  const known = [file !== INDEX && length !== undefined ? `it has ${length} bytes` : "", bytes !== undefined ? `${String(bytes)} more could not be had` : ""];
-  const what = known.filter(Boolean).join(", ");
+  const { message, details } = toIa3Error(cause);
+  const size = file !== INDEX && length !== undefined ? ` (it has ${length} bytes)` : "";
   const advice = "load a smaller model, or close other tabs; Model.estimate tells what a model takes and what this browser gives";
-  return new Ia3Error("out-of-memory", `out of memory while loading ${file}${what && ` (${what})`}: ${advice}`, { ...details, file }, { cause });
+  const told = details["weightBytes"] === undefined ? `out of memory while loading ${file}${size}: ${advice}` : `${file}: ${message}`;
+  return new Ia3Error("out-of-memory", told, { ...details, file }, { cause });
 }
 
 /** The file that an error finds damaged. */

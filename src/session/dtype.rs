@@ -20,6 +20,21 @@ pub enum Dtype {
     Q4,
 }
 
+impl Dtype {
+    /// All, from those that need the most memory to those that need the least.
+    pub(super) const ALL: [Dtype; 4] = [Dtype::F32, Dtype::F16, Dtype::Q8, Dtype::Q4];
+
+    /// As an option.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Dtype::F32 => "f32",
+            Dtype::F16 => "f16",
+            Dtype::Q8 => "q8",
+            Dtype::Q4 => "q4",
+        }
+    }
+}
+
 /// Kernels read four elements at a time.
 const AT_ONCE: usize = 4;
 

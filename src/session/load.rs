@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::dtype;
+use super::shortage::shortage;
 use crate::adapter::{Head, HeadLayer};
 use crate::checkpoint::gguf::Outline;
 use crate::checkpoint::{BlockType, HostTensor, StoredTensor, StreamReader};
@@ -88,6 +89,7 @@ impl Session {
                     loader.check_new(name, &file)?;
                     self.take_tensor(&mut loader, name, tensor)
                 });
+                let found = found.map_err(|error| self.told_of_memory(error, &reader));
                 loader.reader = Some(reader);
                 found
             }
@@ -96,9 +98,30 @@ impl Session {
         found
     }
 
-    /// Checks that the last file was whole and that all of them held everything the model needs.
-    pub fn finish_weights(&mut self) -> Result<()> {
+    /// Checks that the device has the memory of all weights so far. A GPU says so some time after it was asked.
+    async fn check_memory(&mut self, reader: Option<&StreamReader>) -> Result<()> {
+        let backend = self.backend.as_mut().expect("a loader is made only with a device");
+        let found = backend.check_weights().await;
+        match reader {
+            Some(reader) => found.map_err(|error| self.told_of_memory(error, reader)),
+            None => found,
+        }
+    }
+
+    /// Where memory is what is missing, how much, and what would need less.
+    fn told_of_memory(&self, error: Error, reader: &StreamReader) -> Error {
+        let Error::OutOfMemory { what, bytes } = error else { return error };
+        let held = self.weight_bytes() as u64;
+        match shortage(&self.model, self.options.dtype, reader, what, bytes, held) {
+            Ok(shortage) => Error::WeightsTooLarge(Box::new(shortage)),
+            Err(other) => other,
+        }
+    }
+
+    /// Checks that the last file was whole, that all of them held everything the model needs, and that the device has the memory for it.
+    pub async fn finish_weights(&mut self) -> Result<()> {
         let mut loader = self.loader.take().ok_or_else(not_begun)?;
+        self.check_memory(loader.reader.as_ref()).await?;
         loader.finish_file()?;
         let skipped = std::mem::take(&mut loader.skipped);
         if let Some(Packed { weight, found }) = loader.wanted.first() {
@@ -159,8 +182,9 @@ impl Session {
         let backend = self.backend.as_mut().expect("a loader is made only with a device");
         for leaf in weight.leaves(&self.model.formats) {
             let mut whole = found.next().expect("every part has come").elements;
-            let rest = leaf.parts[1..].iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-            whole.reserve(rest);
+            let rest =
+                leaf.parts[1..].iter().map(|(_, shape)| shape.iter().map(|size| *size as u64).product::<u64>()).sum();
+            whole.reserve_exact(&leaf.name, rest)?;
             found.by_ref().take(leaf.parts.len() - 1).for_each(|part| whole.extend(part.elements));
             backend.load(&leaf.name, StoredTensor { shape: leaf.shape(), elements: whole })?;
         }

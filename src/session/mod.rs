@@ -19,6 +19,7 @@ mod profile;
 mod programs;
 mod rank;
 mod run;
+mod shortage;
 mod start;
 mod task;
 mod template;

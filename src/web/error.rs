@@ -48,6 +48,17 @@ fn details(error: &Error) -> JsValue {
         Error::BadOption { option, .. } => text("option", option),
         Error::Diverged { step } => number("step", *step as f64),
         Error::OutOfMemory { bytes, .. } => number("bytes", *bytes as f64),
+        Error::WeightsTooLarge(shortage) => {
+            number("bytes", shortage.bytes as f64);
+            number("weightBytes", shortage.needed as f64);
+            let dtype = shortage.dtype.map_or(JsValue::NULL, JsValue::from);
+            super::convert::set(&object, "dtype", &dtype);
+            let smaller = Object::new();
+            shortage.smaller.iter().for_each(|(dtype, bytes)| {
+                super::convert::set(&smaller, dtype, &(*bytes as f64).into());
+            });
+            super::convert::set(&object, "smaller", &smaller.into());
+        }
         Error::UnsupportedModel { model_type, .. } => text("modelType", model_type),
         Error::BadConfig { field, .. } => text("field", field),
         Error::NotSafetensors { file, .. } | Error::NotGguf { file, .. } => text("file", file),

@@ -95,7 +95,7 @@ impl WebSession {
     /// Checks that the files were whole and held what the model needs.
     #[wasm_bindgen(js_name = finishWeights)]
     pub async fn finish_weights(&mut self) -> Result<(), JsValue> {
-        self.session.finish_weights().map_err(to_error)
+        self.session.finish_weights().await.map_err(to_error)
     }
 
     /// Compiles what a batch shape needs, so that the first calls do not have to; tells `progress(done, total)`.

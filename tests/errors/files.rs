@@ -17,7 +17,7 @@ fn load(session: &mut Session, file: &[u8], length: Option<u64>, hash: Option<[u
     session.begin_weights()?;
     session.begin_file("model.safetensors", length, hash)?;
     session.feed_weights(file)?;
-    session.finish_weights()
+    block_on(session.finish_weights())
 }
 
 /// Loads a file that is refused into a session that works: it has to say why, keep its adapters and wait for a good one.
@@ -104,7 +104,7 @@ fn weights_without_a_device_or_a_beginning() {
     let mut session = empty(options(Pooling::Mean));
     says(&session.begin_weights().unwrap_err(), "not-ready", &["device"]);
     says(&session.feed_weights(&[1]).unwrap_err(), "not-ready", &["begin"]);
-    says(&session.finish_weights().unwrap_err(), "not-ready", &["begin"]);
+    says(&block_on(session.finish_weights()).unwrap_err(), "not-ready", &["begin"]);
 }
 
 /// The error of a session whose configuration or tokenizer is changed.

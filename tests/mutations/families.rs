@@ -44,7 +44,7 @@ fn run(config: &[u8], tokenizer: &[u8], weights: &[u8], task: Task) -> Result<()
     session.begin_weights()?;
     session.begin_file("model.safetensors", Some(weights.len() as u64), None)?;
     session.feed_weights(weights)?;
-    session.finish_weights()?;
+    block_on(session.finish_weights())?;
     let (base, limits) = (Selection::Active(Vec::new()), InferOptions { max_length: Some(7), batch_size: Some(2) });
     if matches!(task, Task::TextGeneration | Task::Text2textGeneration) {
         let row = |prompt: &str| Continuation { prompt: prompt.into(), continuation: "a cafe".into() };

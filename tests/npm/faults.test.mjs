@@ -86,6 +86,23 @@ test("a browser without WebGPU: an error where it is forced, the processor where
   assert.match(info.reason, /WebGPU is not available/);
 });
 
+test("a GPU without memory for a model says what the model needs, and with which dtype less", async (t) => {
+  const { page } = await openBroken(t);
+  const error = await page.evaluate(async () => {
+    const { popErrorScope } = GPUDevice.prototype;
+    GPUDevice.prototype.popErrorScope = async function () {
+      await popErrorScope.call(this);
+      return new GPUOutOfMemoryError("pretended");
+    };
+    return job.caught(ia3, ia3.Model.fromPretrained("tiny/bert-mean", { baseUrl: "/hub", device: "webgpu", worker: false, warmUp: false }));
+  });
+  // Its rows are not whole blocks of q8 and q4.
+  isError(error, "out-of-memory", /^model\.safetensors: out of memory: .* for tensor '.*' .* needs .* as f32, and would need .* as f16: load it with \{ dtype: "f16" \}$/);
+  const { weightBytes, dtype, smaller } = error.details;
+  assert.deepEqual([dtype, Object.keys(smaller)], ["f32", ["f16"]]);
+  assert.ok(smaller.f16 < 0.7 * weightBytes && weightBytes < WEIGHTS.length, JSON.stringify(error.details));
+});
+
 test("a cache that is full: the model loads without it, and says so", async (t) => {
   const { page } = await openBroken(t);
   const { skipped, label } = await page.evaluate(async () => {

@@ -113,7 +113,7 @@ fn a_file_that_ends_early_or_goes_on_is_refused() {
         session.begin_weights().unwrap();
         session.begin_file("m.gguf", announced, None).unwrap();
         file.chunks(1000).try_for_each(|chunk| session.feed_weights(chunk))?;
-        session.finish_weights()
+        block_on(session.finish_weights())
     };
     feed(&file, Some(file.len() as u64)).unwrap();
     feed(&file[..end], None).unwrap();

@@ -1,6 +1,8 @@
 //! What the tests share: fixtures as real PEFT left them, models with their weights on a device, and comparing.
 #![allow(dead_code)] // Each test binary uses its part.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod drawn;
 #[cfg(target_arch = "wasm32")]
 mod embedded;
 pub mod families;

@@ -61,7 +61,7 @@ pub fn load_files(session: &mut Session, files: &[(&str, &[u8])], chunk: usize) 
         session.begin_file(name, Some(file.len() as u64), None)?;
         file.chunks(chunk).try_for_each(|chunk| session.feed_weights(chunk))?;
     }
-    session.finish_weights()
+    block_on(session.finish_weights())
 }
 
 /// A session with the weights of its fixture on `backend`.

@@ -4,8 +4,12 @@ use super::faults::{Faults, describe};
 use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::rc::Rc;
 use wgpu::BufferUsages;
+
+/// What a device will say of something that it was asked for: what went wrong, if anything did.
+pub type Answer = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 
 /// Makes buffers on one device.
 #[derive(Debug, Clone)]
@@ -54,6 +58,21 @@ impl Memory {
         }
         self.faults.check()?;
         made
+    }
+
+    /// Runs `make`, and gives what the device will say of it. What `make` does with a buffer that the device has no memory for is a fault as well.
+    pub fn watched<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<(T, Answer)> {
+        let faulty = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let full = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = make();
+        let (full, faulty) = (full.pop(), faulty.pop());
+        let answer = async {
+            match full.await {
+                Some(error) => Some(error),
+                None => faulty.await,
+            }
+        };
+        Ok((made?, Box::pin(answer)))
     }
 
     /// Sizes are rounded up to a vec4, so that kernels may read in vec4.

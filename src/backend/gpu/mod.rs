@@ -8,27 +8,25 @@ mod profile;
 mod program;
 mod readback;
 mod training;
+mod weights;
 
 pub use adapter::DeviceInfo;
 pub use program::{Bound, Program};
 pub use training::GpuTraining;
 
 use super::{Inputs, Progress, StepResult, TrainState};
-use crate::checkpoint::{BlockType, Elements, StoredTensor};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Shape;
 use crate::kernel::{AdapterKind, Kernel};
-use crate::ops::{from_words, to_words};
 use crate::plan::Plan;
 use crate::train::Optimizer;
 use faults::Faults;
 use memory::{Buffer, Memory};
 use pipelines::Pipelines;
-use readback::Readback;
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
+use weights::Weights;
 
 /// What ran since a device was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,14 +35,6 @@ pub struct Counts {
     pub dispatches: usize,
     /// Submits that held any.
     pub submits: usize,
-}
-
-/// A tensor of the base model. Blocks are whole words each, as kernels read them.
-struct Weight {
-    shape: Shape,
-    kind: BlockType,
-    words: usize,
-    buffer: Buffer,
 }
 
 /// What programs change and keep between their runs, by name.
@@ -60,7 +50,7 @@ pub struct Gpu {
     faults: Faults,
     memory: Memory,
     pipelines: Pipelines,
-    weights: HashMap<String, Weight>,
+    weights: Weights,
     counts: Cell<Counts>,
 }
 
@@ -77,7 +67,7 @@ impl Gpu {
             info,
             faults,
             pipelines: Pipelines::default(),
-            weights: HashMap::new(),
+            weights: Weights::default(),
             counts: Cell::default(),
         })
     }
@@ -111,44 +101,6 @@ impl Gpu {
     pub fn destroy(&self) {
         self.faults.lose("it was given back");
         self.device.destroy();
-    }
-
-    /// Takes over one tensor of the base model.
-    pub fn load(&mut self, name: &str, tensor: StoredTensor) -> Result<()> {
-        self.faults.check()?;
-        let kind = tensor.kind();
-        let bytes = match &tensor.elements {
-            Elements::Floats(data) => Cow::Borrowed(bytemuck::cast_slice(data)),
-            Elements::Blocks { kind, bytes } => to_words(*kind, bytes),
-        };
-        let words = bytes.len() / 4;
-        let buffer = self.memory.storage(name, words)?;
-        self.queue.write_buffer(&buffer, 0, &bytes);
-        self.weights.insert(name.into(), Weight { shape: tensor.shape, kind, words, buffer });
-        Ok(())
-    }
-
-    /// A copy of one tensor of the base model.
-    pub async fn read(&self, name: &str) -> Result<StoredTensor> {
-        self.faults.check()?;
-        let weight = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
-        let mut readback = Readback::new(&self.memory, weight.words)?;
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        readback.copy(&mut encoder, &weight.buffer, 0, 0, weight.words);
-        self.queue.submit([encoder.finish()]);
-        readback.request();
-        let mut data = readback.read(&self.device, &self.faults).await?;
-        data.truncate(weight.words);
-        let elements = match weight.kind {
-            BlockType::F32 => Elements::Floats(data),
-            kind => Elements::Blocks { kind, bytes: from_words(kind, bytemuck::cast_slice(&data).to_vec()) },
-        };
-        Ok(StoredTensor { shape: weight.shape.clone(), elements })
-    }
-
-    /// Bytes of the weights.
-    pub fn weight_bytes(&self) -> usize {
-        self.weights.values().map(|weight| weight.words * 4).sum()
     }
 
     /// Compiles the kernels of `plans`, so that making programs of them later need not wait.
@@ -231,11 +183,6 @@ impl Gpu {
 
     fn memory(&self) -> &Memory {
         &self.memory
-    }
-
-    fn weight(&self, name: &str) -> Result<&wgpu::Buffer> {
-        let found = self.weights.get(name).ok_or_else(|| Error::TensorMissing { name: name.into() })?;
-        Ok(&found.buffer)
     }
 
     async fn pipeline(
