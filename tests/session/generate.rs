@@ -21,14 +21,14 @@ const FAMILIES: [&str; 8] = ["llama", "llama-yarn", "llama-linear", "mistral", "
 const PROMPTS: [&str; 3] = ["the cat was good", "a", "not the best one, and the cat walks"];
 
 /// A family's tiny model that no token ends, with as many words as the model has.
-struct Tiny {
-    config: Value,
+pub(super) struct Tiny {
+    pub config: Value,
     tokenizer: Vec<u8>,
     folder: String,
 }
 
 impl Tiny {
-    fn new(family: &str) -> Tiny {
+    pub fn new(family: &str) -> Tiny {
         let folder = format!("families/{family}");
         let mut config: Value = serde_json::from_slice(&bytes(&format!("{folder}/config.json"))).unwrap();
         config["eos_token_id"] = Value::Null;
@@ -42,7 +42,7 @@ impl Tiny {
         Model::from_json(self.config.to_string().as_bytes(), TaskType::CausalLm).unwrap()
     }
 
-    fn session(&self, backend: Backend) -> Session {
+    pub fn session(&self, backend: Backend) -> Session {
         let told = SessionOptions { task: Task::TextGeneration, labels: Vec::new(), ..options(Pooling::Mean) };
         let mut session = Session::new(self.config.to_string().as_bytes(), &self.tokenizer, told).unwrap();
         session.set_backend(backend);
@@ -54,12 +54,12 @@ impl Tiny {
         bytes(&format!("{}/model.safetensors", self.folder))
     }
 
-    fn tokens(&self, prompt: &str) -> Vec<u32> {
+    pub fn tokens(&self, prompt: &str) -> Vec<u32> {
         Tokenizer::from_bytes(&self.tokenizer).unwrap().plain(prompt).unwrap()
     }
 
     /// What greedy decoding writes by a whole forward pass for each token.
-    fn greedy(&self, prompt: &str, count: usize) -> Vec<u32> {
+    pub fn greedy(&self, prompt: &str, count: usize) -> Vec<u32> {
         let (model, mut backend, layout) = (self.model(), Backend::cpu(), Layout::new(&[], &[], &[]));
         support::load(&mut backend, &model, &self.folder);
         let mut ids = self.tokens(prompt);
@@ -79,11 +79,11 @@ impl Tiny {
     }
 }
 
-fn rendered(prompt: &str) -> Prompt {
+pub(super) fn rendered(prompt: &str) -> Prompt {
     Prompt::Rendered { rendered: prompt.into() }
 }
 
-fn tokens(count: usize) -> GenerateOptions {
+pub(super) fn tokens(count: usize) -> GenerateOptions {
     GenerateOptions { max_new_tokens: count, ..GenerateOptions::default() }
 }
 
@@ -106,7 +106,7 @@ fn run(
     }
 }
 
-fn ids(session: &mut Session, prompts: &[&str], selection: &Selection, count: usize) -> Vec<Vec<u32>> {
+pub(super) fn ids(session: &mut Session, prompts: &[&str], selection: &Selection, count: usize) -> Vec<Vec<u32>> {
     run(session, prompts, selection, &tokens(count)).1.into_iter().map(|row| row.token_ids).collect()
 }
 

@@ -21,3 +21,4 @@ mod support;
 mod tokens;
 mod train;
 mod validation;
+mod windows;
