@@ -4,6 +4,7 @@ use super::Session;
 use super::start::{Start, copy_vectors};
 use crate::adapter::{self, Adapter, AdapterConfig, Init, Layout, Missing, Targets, TaskType};
 use crate::error::{Error, Result};
+use crate::models::Weight;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -196,8 +197,9 @@ impl Session {
     pub fn trainable_parameters(&self, name: &str) -> Result<ParameterCount> {
         let vectors = Layout::with_head(&self.base.sites, &[self.adapter(name)?], &[]);
         let trainable = vectors.len + self.base.head_len();
-        let base = (self.weight_bytes() / 4) + self.extra.values().map(|tensor| tensor.data.len()).sum::<usize>();
-        let total = base + trainable;
+        let read = self.model.weights()?.iter().map(Weight::shape).collect::<Vec<_>>();
+        let shapes = read.iter().chain(self.extra.values().map(|tensor| &tensor.shape));
+        let total = shapes.map(|shape| shape.iter().product::<usize>()).sum::<usize>() + trainable;
         Ok(ParameterCount { trainable, total, percentage: 100.0 * trainable as f64 / total as f64 })
     }
 

@@ -2,9 +2,9 @@
 
 use crate::checkpoint::{BlockType, Incoming, Kept};
 use crate::error::Result;
-use crate::models::Model;
+use crate::models::{Model, Weight};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Formats that can be asked for, by transformers.js' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -38,15 +38,18 @@ impl Dtype {
 /// Kernels read four elements at a time.
 const AT_ONCE: usize = 4;
 
-/// Chooses the formats in which a model's tensors are kept.
+/// Chooses the formats in which a model's tensors are kept. What no graph reads stays as the file has it.
 pub(super) fn choice(dtype: Option<Dtype>, model: &Model) -> Result<Kept> {
     let model = model.clone();
-    let weights = model.weights()?.into_iter().filter(|weight| weight.matrix);
-    let matrices: BTreeSet<String> = weights.flat_map(|weight| weight.parts).map(|(name, _)| name).collect();
-    Ok(Box::new(move |incoming| kept(dtype, &incoming, matrices.contains(model.bare(incoming.name)))))
+    let parts = |weight: Weight| weight.parts.into_iter().map(move |(name, _)| (name, weight.matrix));
+    let read: BTreeMap<String, bool> = model.weights()?.into_iter().flat_map(parts).collect();
+    Ok(Box::new(move |incoming| match read.get(model.bare(incoming.name)) {
+        Some(matrix) => kept(dtype, &incoming, *matrix),
+        None => incoming.kind,
+    }))
 }
 
-/// The format in which a tensor is kept. Without a wish the matrices of a GGUF stay as they are, and those of other files become floats; so does
+/// The format in which a tensor is kept that the graph reads. Without a wish the matrices of a GGUF stay as they are, and those of other files become floats; so does
 /// everything that is no matrix, and a matrix whose rows are not whole blocks.
 fn kept(dtype: Option<Dtype>, incoming: &Incoming, matrix: bool) -> BlockType {
     let wanted = match dtype {

@@ -137,7 +137,7 @@ impl Session {
         }
         // Only a weight's file says how LLaMA 3 stretches its rotary embeddings where that is a GGUF.
         if let Some(factors) = self.extra.get(ROPE_FACTORS)
-            && let Some(family) = self.model.family.with_rope_factors(&factors.data)?
+            && let Some(family) = self.model.family.with_rope_factors(&factors.clone().dequantised().data)?
         {
             self.model.family = family;
         }
@@ -157,7 +157,7 @@ impl Session {
             if bare.rsplit_once('.').is_some_and(|(module, _)| heads.contains(&module)) {
                 loader.head.insert(bare, tensor.dequantised());
             } else {
-                self.extra.insert(bare, tensor.dequantised());
+                self.extra.insert(bare, tensor);
             }
             return Ok(());
         };

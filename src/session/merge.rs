@@ -158,7 +158,7 @@ impl Session {
                 StoredTensor { shape: entry.shape.clone(), elements }
             }
             Source::Head(tensor) => tensor.clone().into(),
-            Source::Extra(name) => self.extra[name].clone().into(),
+            Source::Extra(name) => self.extra[name].clone(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The GGUF that the base model was read from, with an adapter folded in.
 
 use super::Session;
-use super::merge::{Entry, Merge};
+use super::merge::{Entry, Merge, Source};
 use crate::adapter::Adapter;
 use crate::adapter::blocks::{fold_stored, through_gates, too_large, written};
 use crate::checkpoint::gguf::Outline;
@@ -22,10 +22,14 @@ impl Session {
             let hub = outline.names.name_of(&tensor.name);
             entries.push(held.remove(self.model.bare(&hub)).ok_or(Error::TensorMissing { name: hub })?);
         }
-        let kept = |name: &str| self.model.formats.get(self.model.bare(name)).copied().unwrap_or(BlockType::F32);
-        let adapter = through_gates(adapter, &self.base, |module| kept(&format!("{module}.weight")).has_scales());
+        let read = |name: &str| self.model.formats.get(self.model.bare(name)).copied().unwrap_or(BlockType::F32);
+        let kept = |entry: &Entry| match &entry.source {
+            Source::Extra(name) => self.extra[name].kind(),
+            Source::Device { .. } | Source::Head(_) => read(&entry.name),
+        };
+        let adapter = through_gates(adapter, &self.base, |module| read(&format!("{module}.weight")).has_scales());
         let tensors = entries.iter().zip(&outline.tensors);
-        let tensors = tensors.map(|(entry, tensor)| (entry.name.as_str(), kept(&entry.name), tensor.kind));
+        let tensors = tensors.map(|(entry, tensor)| (entry.name.as_str(), kept(entry), tensor.kind));
         let kinds = written(name, &adapter, &self.base, tensors, requantise)?;
         let header = outline.head(&kinds);
         let rooms = outline.tensors.iter().zip(&kinds).map(|(tensor, kind)| outline.room(tensor, *kind));

@@ -48,7 +48,7 @@ pub use tokens::{SpanAnswer, Tagging};
 use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout};
 use crate::backend::{Backend, Progress};
 use crate::checkpoint::gguf::Outline;
-use crate::checkpoint::{HostTensor, Tokenizer};
+use crate::checkpoint::{StoredTensor, Tokenizer};
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
@@ -102,8 +102,8 @@ pub struct Session {
     tokenizer: Tokenizer,
     backend: Option<Backend>,
     loader: Option<load::Loader>,
-    /// Tensors of the file that no graph reads but a merged file must hold.
-    extra: BTreeMap<String, HostTensor>,
+    /// Tensors of the file that no graph reads but a merged file must hold, as they came.
+    extra: BTreeMap<String, StoredTensor>,
     /// The GGUF that the base model was read from.
     outline: Option<Outline>,
     loaded: bool,

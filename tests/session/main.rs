@@ -11,6 +11,7 @@ mod infer;
 mod language;
 mod load;
 mod merge;
+mod merge_formats;
 mod merge_gguf;
 mod profile;
 mod rank;

@@ -15,14 +15,14 @@ use pollster::block_on;
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
-const GGUF: MergeOptions = MergeOptions { format: Some(MergeFormat::Gguf), requantise: false };
+pub const GGUF: MergeOptions = MergeOptions { format: Some(MergeFormat::Gguf), requantise: false };
 
 fn add(session: &mut Session, options: Json) {
     session.add_adapter("a", serde_json::from_value(options).unwrap()).unwrap();
 }
 
 /// A session on `file`, as it describes itself.
-fn loaded(file: &[u8], task: Task) -> Session {
+pub fn loaded(file: &[u8], task: Task) -> Session {
     let head = parse(file);
     let options = SessionOptions { task, labels: Vec::new(), ..options(Pooling::Mean) };
     let mut session = Session::new(&head.config().unwrap(), &head.metadata.tokenizer().unwrap(), options).unwrap();
@@ -31,7 +31,7 @@ fn loaded(file: &[u8], task: Task) -> Session {
     session
 }
 
-fn parse(file: &[u8]) -> Gguf<'_> {
+pub fn parse(file: &[u8]) -> Gguf<'_> {
     Gguf::parse("m.gguf", file).unwrap().unwrap()
 }
 

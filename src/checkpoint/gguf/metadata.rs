@@ -4,6 +4,7 @@ use super::reader::{Fault, Reader};
 use super::{broken, not_gguf};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Longest text of a setting: chat templates take some ten kilobytes, licences a hundred.
 const LONGEST_TEXT: u64 = 1 << 22;
@@ -168,6 +169,21 @@ impl<'a> List<'a> {
         };
         self.values().map(number).collect()
     }
+}
+
+/// Where the value of a setting lies among the bytes of all, if it is there and a whole number.
+pub(super) fn whole_number_at(settings: &[u8], name: &str) -> Option<Range<usize>> {
+    let mut reader = Reader::new(settings);
+    while !reader.rest().is_empty() {
+        let found = reader.text(LONGEST_KEY).ok()?;
+        let kind = reader.u32().ok()?;
+        let start = reader.at();
+        value(&mut reader, kind).ok()?;
+        if found == name {
+            return matches!(kind, 0..=5 | 10 | 11).then(|| start..reader.at());
+        }
+    }
+    None
 }
 
 fn value<'a>(reader: &mut Reader<'a>, kind: u32) -> std::result::Result<Value<'a>, Fault> {
