@@ -35,6 +35,7 @@ for (const [name, place] of Object.entries(PAGES)) {
         assert.ok(stop > 15, "the last control is followed by the page itself");
         break;
       }
+      assert.ok(stop < 200, "Tab never gets to the page's end");
       const seen = await demo.page.evaluate(() => {
         const at = document.activeElement;
         const shown = at.closest(".drop, .segmented label") ?? at;

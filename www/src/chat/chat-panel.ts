@@ -97,7 +97,7 @@ export function startChatPanel(state: ChatState, runner: Runner, workbench: Work
     for (const button of [send, fresh, another]) setAvailable(button, !busy);
     stop.disabled = busy !== "answering";
     another.hidden = test.length === 0;
-    transcript.toggleAttribute("aria-busy", busy === "answering");
+    transcript.setAttribute("aria-busy", String(busy === "answering")); // a screen reader waits for the whole answer
     need("chat-tag", HTMLSpanElement).textContent = state.data.active ? `Base and ${state.data.active}` : "Base alone";
   });
   another.hidden = true;

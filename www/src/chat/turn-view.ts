@@ -27,10 +27,10 @@ class AnswerView {
 
   finish({ text, finishReason }: GeneratedText): void {
     this.#text.textContent = text.trim() || "(no words)";
-    const [first = 0, last = 0] = [this.#times[0], this.#times.at(-1)];
     const tokens = this.#times.length;
-    const speed = tokens > 1 ? [`${((1000 * (tokens - 1)) / (last - first)).toFixed(0)} a second`] : [];
-    this.#facts.textContent = [count(tokens, "token"), ...speed, ...[ENDED[finishReason] ?? []].flat()].join(" · ");
+    const ms = (this.#times.at(-1) ?? 0) - (this.#times[0] ?? 0);
+    const facts = [count(tokens, "token"), ms > 0 ? `${((1000 * (tokens - 1)) / ms).toFixed(0)} a second` : "", ENDED[finishReason] ?? ""];
+    this.#facts.textContent = facts.filter(Boolean).join(" · ");
   }
 }
 
