@@ -35,7 +35,12 @@ export function startChatPanel(state: ChatState, runner: Runner, workbench: Work
   const history = (side: number): ChatMessage[] =>
     remember.checked ? turns.flatMap((turn) => [turn.asked, answered(turn.answers[side] ?? turn.answers[0] ?? "")]) : [];
 
-  const follow = () => { transcript.scrollTop = transcript.scrollHeight; };
+  let scrolled = 0; // where the page itself has put the transcript: a person who scrolls is left alone
+  const bringUp = (turn: HTMLElement) => {
+    if (Math.abs(transcript.scrollTop - scrolled) > 2) return;
+    transcript.scrollTop = turn.offsetTop; // both answers are read from their beginning
+    scrolled = transcript.scrollTop;
+  };
 
   const work = async (signal: AbortSignal) => {
     const prompt = input.value.trim();
@@ -48,14 +53,15 @@ export function startChatPanel(state: ChatState, runner: Runner, workbench: Work
     const view = new TurnView(prompt, sides);
     list.append(view.element);
     need("no-turns", HTMLParagraphElement).hidden = true;
-    follow();
+    scrolled = transcript.scrollTop;
+    bringUp(view.element);
     try {
       const generation = model.generate(prompts, { ...options(), adapter: sides });
       signal.addEventListener("abort", () => generation.stop()); // where the generation's own signal would end it with an error
       if (signal.aborted) generation.stop();
       for await (const token of generation) {
         view.write(token);
-        follow();
+        bringUp(view.element);
       }
       const results = await generation;
       view.finish(results);
