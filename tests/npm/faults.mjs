@@ -67,3 +67,32 @@ export function sharded() {
     ...Object.fromEntries(files),
   };
 }
+
+/** A WebAssembly module whose memory grows to so many pages of 64 KiB at most. */
+export function limited(module, pages) {
+  let at = 8;
+  for (;;) {
+    const [size, content] = leb(module, at + 1);
+    if (module[at] === 5) {
+      // One memory: flags, the pages that it begins with and, where the flags say so, the most.
+      const [first] = leb(module, content + 2);
+      const section = Buffer.from([1, 1, ...toLeb(first), ...toLeb(pages)]);
+      return Buffer.concat([module.subarray(0, at), Buffer.from([5, ...toLeb(section.length)]), section, module.subarray(content + size)]);
+    }
+    at = content + size;
+  }
+}
+
+/** The number of seven bits a byte that begins at a place, and the place after it. */
+function leb(bytes, at) {
+  let number = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++];
+    number |= (byte & 127) << shift;
+    if (byte < 128) return [number, at];
+  }
+}
+
+function toLeb(number) {
+  return number < 128 ? [number] : [(number & 127) | 128, ...toLeb(number >> 7)];
+}

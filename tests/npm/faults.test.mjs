@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { launch } from "../../pkg-scripts/browser.mjs";
-import { isError, loadError, openBroken, sharded, WEIGHTS, weightsWith } from "./faults.mjs";
+import { isError, limited, loadError, openBroken, sharded, WEIGHTS, weightsWith } from "./faults.mjs";
 import { fixture } from "./package.mjs";
+import { MINILM } from "./site.mjs";
 
 const FAILED = /Failed to load resource/;
 const LENGTH = { "content-length": String(WEIGHTS.length) };
@@ -101,6 +102,22 @@ test("a GPU without memory for a model says what the model needs, and with which
   const { weightBytes, dtype, smaller } = error.details;
   assert.deepEqual([dtype, Object.keys(smaller)], ["f32", ["f16"]]);
   assert.ok(smaller.f16 < 0.7 * weightBytes && weightBytes < WEIGHTS.length, JSON.stringify(error.details));
+});
+
+test("a tab without memory for a model says what the model needs, and the dtype that it advises fits", async (t) => {
+  // 90.9 MB of weights as f32.
+  const arrange = (context) =>
+    context.route("**/ia3_web_bg.wasm", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: limited(await response.body(), 1300) });
+    });
+  const { page } = await openBroken(t, {}, { arrange });
+  const options = { labels: undefined, cache: false };
+  const error = await loadError(page, options, MINILM);
+  isError(error, "out-of-memory", /^model\.safetensors: out of memory: .* needs 91 MB as f32, and would need .* as f16, .* as q8, .* as q4: load it with \{ dtype: "f16" \}$/);
+  const { bytes, weightBytes, smaller } = error.details;
+  assert.ok(bytes < weightBytes && smaller.q4 < smaller.q8 && smaller.q8 < smaller.f16 && smaller.f16 < 0.51 * weightBytes, JSON.stringify(error.details));
+  assert.equal((await loadError(page, { ...options, dtype: "f16" }, MINILM)).code, "none");
 });
 
 test("a cache that is full: the model loads without it, and says so", async (t) => {
