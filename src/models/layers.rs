@@ -73,7 +73,8 @@ impl<'a> Builder<'a> {
         self.caches += 1;
         let [places, positions] = ["places", "positions"].map(|part| self.batch(part));
         let cache = self.graph.one(Store, &[qkv, places, cache])?;
-        self.graph.one(CachedAttention { heads, key_heads, head, scale, window }, &[qkv, positions, cache])
+        self.graph
+            .one(CachedAttention { heads, key_heads, head, scale, window, biased: false }, &[qkv, positions, cache])
     }
 
     /// Queries and keys turned by the angles of their positions.
