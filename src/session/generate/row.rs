@@ -11,6 +11,7 @@ use crate::session::{Session, Task};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
+/// What one row has to go on with, on whatever device there is.
 #[derive(Debug)]
 pub struct Row {
     /// The prompt, or beside an encoder the token that a decoder starts with; then what was generated.
@@ -95,6 +96,7 @@ impl Session {
         Ok((text, Row { given: ids.len(), ids, finish: None, text: String::new(), writer, random }))
     }
 
+    /// Tokens of a prompt that leaves room for `most` more.
     fn read_by_decoder(&self, index: usize, prompt: &Prompt, most: usize) -> Result<Vec<u32>> {
         let ids = self.given(prompt)?;
         if ids.is_empty() {
@@ -110,6 +112,7 @@ impl Session {
         Ok(ids)
     }
 
+    /// Tokens of a prompt, which alone has to fit into the model.
     fn read_by_encoder(&self, index: usize, prompt: &Prompt, most: usize) -> Result<Vec<u32>> {
         if most == 0 {
             let reason = "is 0: give at least 1".into();
