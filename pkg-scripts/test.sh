@@ -34,7 +34,7 @@ suite_types() {
   one_check tsc --noEmit --project www/tsconfig.json
 }
 
-suite_scripts() { node_tests pkg-scripts/*.test.mjs; }
+suite_scripts() { node_tests pkg-scripts/*.test.mjs pkg-scripts/*/*.test.mjs; }
 suite_js() { node_tests tests/js/*.test.mjs; }
 suite_npm() { node_tests tests/npm/run.mjs; }
 suite_page() { node_tests tests/page/run.mjs; }

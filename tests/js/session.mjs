@@ -166,7 +166,7 @@ export class FakeSession {
     this.#enter("endGeneration");
     const { ids, most } = this.generation;
     this.generation = null;
-    return ids.map((tokenIds) => ({ text: tokenIds.join(""), tokenIds, finishReason: tokenIds.length < most ? "aborted" : "length" }));
+    return ids.map((tokenIds) => ({ text: tokenIds.join(""), tokenIds, finishReason: tokenIds.length < most ? "aborted" : "length", promptTokens: 3 }));
   }
   beginMerge(name, options) {
     this.#enter("beginMerge", name, options);

@@ -4,13 +4,16 @@ import { element, need } from "./dom.js";
 import { bytes } from "./format.js";
 import type { Workbench } from "./workbench.js";
 
+/** The part of the workbench that has the model. */
+type Holder = Pick<Workbench<never>, "model">;
+
 /** Shows the memory of the workbench's model. */
 export class MemoryPanel {
   /** The largest sum seen since the page was opened, in bytes. */
   peakBytes = 0;
-  readonly #workbench: Workbench;
+  readonly #workbench: Holder;
 
-  constructor(workbench: Workbench) {
+  constructor(workbench: Holder) {
     this.#workbench = workbench;
   }
 

@@ -3,7 +3,7 @@
 const NAME = "SmolLM2-135M-Instruct";
 /** Files by number format, under the Hub's address: the set-up's, and the same weights quantised to 8 bits by bench.sh. */
 const FILES = {
-  q4_1: `HuggingFaceTB/${NAME}-GGUF/resolve/main/${NAME}.Q4_1.gguf`,
+  q4_1: `QuantFactory/${NAME}-GGUF/resolve/main/${NAME}.Q4_1.gguf`,
   q8_0: `requantised/${NAME}-GGUF/resolve/main/${NAME}.Q8_0.gguf`,
 };
 /** Tokens of the prompt. */

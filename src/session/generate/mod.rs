@@ -91,6 +91,8 @@ pub struct Generated {
     pub token_ids: Vec<u32>,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
 }
 
 /// A generation under way. All that is needed to go on, on whatever device there is.
@@ -162,9 +164,9 @@ impl Session {
             if row.finish.is_none() {
                 row.text += &row.writer.finish(&self.tokenizer, &stop)?;
             }
-            let (token_ids, finish_reason) =
-                (row.ids.split_off(row.prompt), row.finish.unwrap_or(FinishReason::Aborted));
-            Ok(Generated { text: row.text, token_ids, finish_reason })
+            let finish_reason = row.finish.unwrap_or(FinishReason::Aborted);
+            let (token_ids, prompt_tokens) = (row.ids.split_off(row.prompt), row.prompt);
+            Ok(Generated { text: row.text, token_ids, finish_reason, prompt_tokens })
         };
         rows.into_iter().map(generated).collect()
     }
