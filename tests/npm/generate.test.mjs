@@ -59,6 +59,7 @@ test("SmolLM2 writes from its blocks what it writes in transformers", async (t) 
     [SMOLLM2, RUNS.map((rows) => rows.map(({ prompt }) => prompt))],
   );
   assert.ok(found.weightBytes < 100e6, `${found.weightBytes} bytes are no blocks of four bits`);
-  const expected = RUNS.flat().map(({ ids, text }) => ({ tokenIds: ids, text, finishReason: ids.length < 64 ? "stop" : "length" }));
+  const expected = RUNS.flat().map(({ prompt_ids, ids, text }) =>
+    ({ promptTokens: prompt_ids.length, tokenIds: ids, text, finishReason: ids.length < 64 ? "stop" : "length" }));
   assert.deepEqual(found.results, expected);
 });
