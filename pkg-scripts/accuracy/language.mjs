@@ -38,7 +38,7 @@ const cut = (mails) => mails.map(({ text, label }) => ({ text: text.slice(0, MAI
 
 async function appointments(model) {
   const { instruction, train: given, test } = JSON.parse(readFileSync(join(place.www, "data/appointments.json"), "utf8"));
-  const completed = ({ text, output }) => ({ prompt: asked(`${instruction}\n${text}`), completion: output });
+  const completed = ({ prompt, answer }) => ({ prompt: asked(`${instruction}\n${prompt}`), completion: answer });
   const exact = async (active) => (await model.evaluate(test.map(completed), { active }, { maxLength: MAX_LENGTH })).accuracy;
   const report = { trainExamples: given.length, testExamples: test.length, before: await exact([]), runs: [] };
   for (let seed = 0; seed < seeds; seed++) {

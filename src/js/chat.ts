@@ -18,6 +18,8 @@ export class Chat {
 
   constructor(source: ChatSource | Ia3Error) {
     this.#source = source;
+    // The script comes with the model, so that whoever has loaded one needs no network to chat. What fails here is said when it is needed.
+    if (!(source instanceof Ia3Error)) this.#template().catch(() => {});
   }
 
   /** A conversation as text. */

@@ -54,4 +54,6 @@ export interface GeneratedText {
   tokenIds: number[];
   /** `stop`: a token that ends texts, or a stop string; `length`: `maxNewTokens`; `aborted`: it was ended early. */
   finishReason: "stop" | "length" | "aborted";
+  /** Tokens of the prompt, with those of its chat template. */
+  promptTokens: number;
 }

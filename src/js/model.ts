@@ -271,7 +271,7 @@ export class Model {
 
   /** Bytes in use, as of the last completed call or training step. */
   memory(): MemoryInfo {
-    return this.#host.memory ?? { weightBytes: 0, activationBytes: 0, adapterBytes: 0, wasmBytes: 0, programs: 0 };
+    return this.#host.memory ?? { weightBytes: 0, activationBytes: 0, adapterBytes: 0, wasmBytes: 0, gpuBytes: 0, programs: 0 };
   }
 
   /** The device in use. It can change when a lost one is replaced. */

@@ -1,7 +1,8 @@
 //! Product of one row with a matrix in the long blocks of 256 elements, whose names end in K: as [`super::block_dot`], with a scale for every 32
 //! or 16 of them.
 
-use super::block_dot::{BLOCK, Inputs, LOW, ROWS, by_parts, part};
+use super::block_dot::{Inputs, LOW, ROWS, by_parts};
+use super::block_formats::{BLOCK, part};
 use super::lanes::{
     Bytes, Lanes, Shorts, bytes, dot, dot_two, either, field, floats, less, multiply_add, shorts, splat, store, words,
 };

@@ -1,7 +1,7 @@
 //! Blocks as floats, for products of many rows: what [`BlockType::dequantise`] computes one by one, four at a time.
 
-use super::block_dot::{BLOCK, Format, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use super::block_dot_long::{GROUPS, LongFormat, Q4K, Q5K, Q6K};
+use super::block_formats::{BLOCK, Format, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use super::lanes::{Shorts, multiply_add, splat, store, zipped};
 use crate::checkpoint::BlockType;
 use half::f16;

@@ -1,7 +1,8 @@
 //! Product of a few rows with a matrix, for one processor core: each row by itself, since there is nothing to win by packing.
 
-use super::block_dot::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, matvec, prepare};
+use super::block_dot::{matvec, prepare};
 use super::block_dot_long::{Q4K, Q5K, Q6K, matvec_long};
+use super::block_formats::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use super::blocks::Matrix;
 use super::lanes::{Lanes, add, load, multiply_add, splat, store};
 use crate::checkpoint::BlockType;

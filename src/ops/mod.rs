@@ -11,6 +11,8 @@ mod block_dot;
 mod block_dot_long;
 #[cfg(any(target_arch = "wasm32", test))]
 mod block_floats;
+#[cfg(any(target_arch = "wasm32", test))]
+mod block_formats;
 mod blocks;
 mod cached_attention;
 mod concat;

@@ -31,7 +31,7 @@ test("a prompt's tokens come one by one, and its text at the end", async (t) => 
   const { model, session } = await load(t);
   const generation = model.generate("ab", { maxNewTokens: 3 });
   assert.deepEqual((await collect(generation)).map(({ row, text }) => [row, text]), [[0, "0"], [0, "1"], [0, "2"]]);
-  assert.deepEqual(await generation, { text: "012", tokenIds: [0, 1, 2], finishReason: "length" });
+  assert.deepEqual(await generation, { text: "012", tokenIds: [0, 1, 2], finishReason: "length", promptTokens: 3 });
   assert.deepEqual(begun(session), [["ab"], { active: [] }, { maxNewTokens: 3, stop: [] }]);
 });
 

@@ -1,9 +1,9 @@
-// Generating text in a real browser, on both devices.
+// Generating text in a real browser: a tiny model on both devices, and a real one in the blocks of its file.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { plainPage } from "./package.mjs";
-import { open, TINY } from "./site.mjs";
+import { fixture, plainPage } from "./package.mjs";
+import { open, SMOLLM2, TINY } from "./site.mjs";
 
 test("both devices write the same, one by one and in a batch with an adapter for each row", async (t) => {
   const { page } = await open(t, plainPage(), { file: "plain.html" });
@@ -37,4 +37,29 @@ test("both devices write the same, one by one and in a batch with an adapter for
   assert.deepEqual(wasm.alone, wasm.batch);
   assert.deepEqual(webgpu, wasm);
   assert.ok(wasm.alone.every(({ tokenIds, finishReason }) => tokenIds.length > 0 && ["stop", "length"].includes(finishReason)));
+});
+
+const WRITTEN = JSON.parse(fixture("generation/smollm2.json")).rows;
+/** Rows of it: a tale and a chat by themselves, and a batch whose rows end at different times. */
+const RUNS = [[1], [6], [0, 2, 7]].map((rows) => rows.map((at) => WRITTEN[at]));
+
+// transformers had the floats that the blocks stand for. The native tests compare in floats; here Q4_1 is what is multiplied.
+test("SmolLM2 writes from its blocks what it writes in transformers", async (t) => {
+  const { page } = await open(t, plainPage(), { file: "plain.html" });
+  const found = await page.evaluate(
+    async ([{ id, file }, runs]) => {
+      const options = { task: "text-generation", device: "wasm", baseUrl: "/hub", ggufFile: file, cache: false };
+      const model = await ia3.Model.fromPretrained(id, options);
+      const { weightBytes } = model.memory();
+      const results = [];
+      for (const prompts of runs) results.push(...(await model.generate(prompts, { maxNewTokens: 64 })));
+      model.dispose();
+      return { weightBytes, results };
+    },
+    [SMOLLM2, RUNS.map((rows) => rows.map(({ prompt }) => prompt))],
+  );
+  assert.ok(found.weightBytes < 100e6, `${found.weightBytes} bytes are no blocks of four bits`);
+  const expected = RUNS.flat().map(({ prompt_ids, ids, text }) =>
+    ({ promptTokens: prompt_ids.length, tokenIds: ids, text, finishReason: ids.length < 64 ? "stop" : "length" }));
+  assert.deepEqual(found.results, expected);
 });

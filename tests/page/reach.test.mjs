@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openDemo } from "./demo.mjs";
+import { openDemo, TINY_CHAT } from "./demo.mjs";
+
+const PAGES = { classify: {}, chat: TINY_CHAT };
 
 test("the whole job goes by keyboard", async (t) => {
   const demo = await openDemo(t);
@@ -23,42 +25,49 @@ test("the whole job goes by keyboard", async (t) => {
   await demo.until("test-adapter-accuracy", /%/);
 });
 
-test("every focus stop is seen", async (t) => {
-  const demo = await openDemo(t);
-  await demo.loadSample();
-  for (let stop = 0; stop < 25; stop++) {
-    await demo.page.keyboard.press("Tab");
-    const seen = await demo.page.evaluate(() => {
-      const at = document.activeElement;
-      const shown = at.closest(".drop, .segmented label") ?? at;
-      return [shown, ...shown.querySelectorAll("span"), at].some((each) => getComputedStyle(each).outlineStyle === "solid");
-    });
-    assert.ok(seen, `stop ${stop + 1}: ${await demo.page.evaluate(() => document.activeElement.outerHTML.slice(0, 120))}`);
-  }
-});
+for (const [name, place] of Object.entries(PAGES)) {
+  test(`${name}: every focus stop is seen`, async (t) => {
+    const demo = await openDemo(t, place);
+    await demo.loadSample();
+    for (let stop = 0; ; stop++) {
+      await demo.page.keyboard.press("Tab");
+      if (await demo.page.evaluate(() => document.activeElement === document.body)) {
+        assert.ok(stop > 15, "the last control is followed by the page itself");
+        break;
+      }
+      assert.ok(stop < 200, "Tab never gets to the page's end");
+      const seen = await demo.page.evaluate(() => {
+        const at = document.activeElement;
+        const shown = at.closest(".drop, .segmented label") ?? at;
+        return [shown, ...shown.querySelectorAll("span"), at].some((each) => getComputedStyle(each).outlineStyle === "solid");
+      });
+      assert.ok(seen, `stop ${stop + 1}: ${await demo.page.evaluate(() => document.activeElement.outerHTML.slice(0, 120))}`);
+    }
+  });
 
-test("every control has a name, every card a heading", async (t) => {
-  const demo = await openDemo(t);
-  await demo.loadSample();
-  const nameless = await demo.page.evaluate(() =>
-    [...document.querySelectorAll("button, input, select, textarea, progress")]
-      .filter((each) => !(each.getAttribute("aria-label") ?? each.labels?.[0]?.textContent ?? each.textContent).trim())
-      .map((each) => each.outerHTML));
-  assert.deepEqual(nameless, []);
-  assert.equal(await demo.page.locator("section:not([aria-labelledby])").count(), 0);
-});
+  test(`${name}: every control has a name, every card a heading`, async (t) => {
+    const demo = await openDemo(t, place);
+    await demo.loadSample();
+    const nameless = await demo.page.evaluate(() =>
+      [...document.querySelectorAll("button, input, select, textarea, progress")]
+        .filter((each) => !(each.getAttribute("aria-label") ?? each.labels?.[0]?.textContent ?? each.textContent).trim())
+        .map((each) => each.outerHTML));
+    assert.deepEqual(nameless, []);
+    assert.equal(await demo.page.locator("section:not([aria-labelledby])").count(), 0);
+  });
 
-for (const width of [360, 390, 900, 1280]) {
-  for (const colorScheme of ["light", "dark"]) {
-    test(`fits ${width} px, ${colorScheme}`, async (t) => {
-      const demo = await openDemo(t, { context: { viewport: { width, height: 800 }, colorScheme } });
-      await demo.loadSample();
-      await demo.page.evaluate(() => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
-      await demo.get("train").focus();
-      const overflow = await demo.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.equal(overflow, 0);
-      assert.deepEqual(await faint(demo.page), [], "text with a contrast under 4.5");
-    });
+  for (const width of [360, 390, 900, 1280]) {
+    for (const colorScheme of ["light", "dark"]) {
+      test(`${name} fits ${width} px, ${colorScheme}`, async (t) => {
+        const demo = await openDemo(t, { ...place, context: { viewport: { width, height: 800 }, colorScheme } });
+        await demo.loadSample();
+        await demo.page.evaluate(() => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
+        await demo.get("train").focus();
+        const overflow = await demo.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.equal(overflow, 0);
+        assert.deepEqual(await faint(demo.page), [], "text with a contrast under 4.5");
+      });
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 import "./examples.test.mjs";
 import "./reach.test.mjs";
 import "./training.test.mjs";
+import "./chat.test.mjs";
 import "./device.test.mjs";
 import "./adapters.test.mjs";
 import "./offline.test.mjs";

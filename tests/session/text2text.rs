@@ -184,8 +184,9 @@ fn the_encoder_runs_once_for_a_prompt() {
             begin(session, &[prompt], selection, &tokens(5)).unwrap();
             while !block_on(session.next_tokens()).unwrap().is_empty() {}
             let reads = session.generation_reads();
-            let ids = session.end_generation().unwrap().remove(0).token_ids;
-            assert!(*selection != BASE || is_greedy("t5-gated", prompt, &ids));
+            let row = session.end_generation().unwrap().remove(0);
+            assert_eq!(row.prompt_tokens, tokenizer.encode(prompt, None, 512).unwrap().ids.len());
+            assert!(*selection != BASE || is_greedy("t5-gated", prompt, &row.token_ids));
             reads
         };
         // The token that the decoder starts with is read, and the last that is generated is not.

@@ -1,7 +1,6 @@
 /** The files of a saved adapter, read before a model is made for them: out of a zip, or as a person chose them one by one. */
 
 import { unzipSync } from "fflate";
-import type { Pooling } from "./state.js";
 
 /** An adapter is some 60 kB; far larger entries are something else, and are not unpacked. */
 const LARGEST_ENTRY = 64e6;
@@ -9,10 +8,8 @@ const LARGEST_ENTRY = 64e6;
 /** What was read of one adapter. */
 export interface AdapterFiles {
   name: string;
+  /** File name to content. */
   files: Record<string, Uint8Array>;
-  pooling: Pooling;
-  /** Labels that the files name, or the number of classes where they only have a head of that size, or nothing. */
-  labels: string[] | number | undefined;
 }
 
 /** Reads what a person chose or dropped: one zip, or the files of one adapter. */
@@ -25,7 +22,7 @@ export async function readAdapter(chosen: File[]): Promise<AdapterFiles> {
   }
   const files = besideConfig(entries);
   const name = (chosen[0]?.name ?? "adapter").replace(/\.(zip|json|safetensors)$/, "").replace(/^adapter_(config|model)$/, "loaded");
-  return { name, files, ...describe(files) };
+  return { name, files };
 }
 
 function isZip(content: Uint8Array): boolean {
@@ -50,37 +47,4 @@ function besideConfig(entries: Record<string, Uint8Array>): Record<string, Uint8
       .filter(([path]) => path.startsWith(folder) && path.length > folder.length && !path.slice(folder.length).includes("/"))
       .map(([path, content]) => [path.slice(folder.length), content]),
   );
-}
-
-/** What the page must know before a model can be made for the adapter: its pooling and its labels. */
-function describe(files: Record<string, Uint8Array>): Pick<AdapterFiles, "pooling" | "labels"> {
-  const config = json(files, "adapter_config.json") as { task_type?: string } | undefined;
-  const pooling = config?.task_type === "SEQ_CLS" ? "pooler" : "mean";
-  const listed = json(files, "labels.json") ?? (json(files, "head_config.json") as { labels?: unknown } | undefined)?.labels;
-  const labels = Array.isArray(listed) && listed.every((label) => typeof label === "string") ? (listed as string[]) : classes(files);
-  return { pooling, labels };
-}
-
-function json(files: Record<string, Uint8Array>, name: string): unknown {
-  const content = files[name];
-  if (!content) return undefined;
-  try {
-    return JSON.parse(new TextDecoder().decode(content));
-  } catch (error) {
-    throw new Error(`${name} is not valid JSON (${(error as Error).message}). Save the adapter again.`);
-  }
-}
-
-/** Rows of the classifier in adapter_model.safetensors: Python's files have a head but no label names. */
-function classes(files: Record<string, Uint8Array>): number | undefined {
-  const content = files["adapter_model.safetensors"];
-  if (!content || content.length < 8) return undefined;
-  const length = new DataView(content.buffer, content.byteOffset).getUint32(0, true);
-  if (length > content.length - 8) return undefined; // the library says what is wrong with the file
-  try {
-    const header = JSON.parse(new TextDecoder().decode(content.subarray(8, 8 + length))) as Record<string, { shape?: number[] }>;
-    return Object.entries(header).find(([key]) => key.endsWith("classifier.bias"))?.[1].shape?.[0];
-  } catch {
-    return undefined;
-  }
 }

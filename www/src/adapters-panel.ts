@@ -5,23 +5,41 @@ import { readAdapter } from "./adapter-files.js";
 import { announce, download, element, icon, need, onFiles, onPress, setAvailable } from "./dom.js";
 import { showError } from "./error-banner.js";
 import { bytes, count } from "./format.js";
+import { sizeOf } from "./report.js";
 import type { Runner } from "./runner.js";
-import type { Adapter, State } from "./state.js";
+import type { SavedAdapter, State } from "./state.js";
 import type { Workbench } from "./workbench.js";
 
+/** What a page has to know of adapters beside their files. */
+export interface AdapterKind<Adapter extends SavedAdapter> {
+  /** Makes an adapter of files that were taken in, or says what is missing. */
+  adapter: (saved: SavedAdapter) => Adapter;
+  /** What is to be said of one in the list. */
+  facts: (adapter: Adapter) => string[];
+}
+
 /** Starts the panel; adapters are kept in `state` and put into the workbench's model when they are used. */
-export function startAdaptersPanel(state: State, runner: Runner, workbench: Workbench): void {
+export function startAdaptersPanel<Needs, Example, Adapter extends SavedAdapter & Needs>(
+  state: State<Example, Adapter>, runner: Runner, workbench: Workbench<Needs>, kind: AdapterKind<Adapter>,
+): void {
   const list = need("adapter-list", HTMLUListElement);
   const save = need("download-adapter", HTMLButtonElement);
   let renaming: string | undefined;
 
   const take = async (chosen: File[], signal: AbortSignal) => {
-    const { name, files, pooling, labels } = await readAdapter(chosen);
-    const adapter: Adapter = { name: freeName(state, name), labels: namesOf(labels, state.labels()), pooling, files, origin: "loaded" };
+    const { name, files } = await readAdapter(chosen);
+    const adapter = kind.adapter({ name: freeName(name), files, origin: "loaded" });
     const model = await workbench.use(adapter, signal); // the library checks the files; a bad one is not kept
-    adapter.trainableParameters = model.trainableParameters(adapter.name).trainable;
-    state.keep(adapter);
+    state.keep({ ...adapter, trainableParameters: model.trainableParameters(adapter.name).trainable });
     announce(`Adapter ${adapter.name} loaded`);
+  };
+
+  /** `name`, or `name-2`, `name-3`, ... when it is taken: nothing is overwritten. */
+  const freeName = (name: string): string => {
+    for (let number = 1; ; number++) {
+      const candidate = number === 1 ? name : `${name}-${number}`;
+      if (!state.find(candidate)) return candidate;
+    }
   };
 
   const remove = async (adapter: Adapter) => {
@@ -52,7 +70,7 @@ export function startAdaptersPanel(state: State, runner: Runner, workbench: Work
     const discard = element("button", { type: "button", class: "icon", title: "Delete", "aria-label": `Delete ${adapter.name}` }, icon("cross"));
     onPress(discard, () => void runner.run("adapters", "The adapter was not deleted", () => remove(adapter)));
     for (const button of [edit, discard]) setAvailable(button, !state.data.busy);
-    const label = element("label", {}, radio, element("span", {}, element("b", {}, adapter.name), element("small", {}, factsOf(adapter))));
+    const label = element("label", {}, radio, element("span", {}, element("b", {}, adapter.name), element("small", {}, factsOf(adapter, kind.facts(adapter)))));
     const made = element("li", { "data-adapter": adapter.name }, label, edit, discard);
     if (renaming === adapter.name) made.append(renameForm(adapter));
     return made;
@@ -95,30 +113,11 @@ export function startAdaptersPanel(state: State, runner: Runner, workbench: Work
   draw();
 }
 
-function factsOf({ origin, files, labels, trainableParameters, run }: Adapter): string {
-  const size = Object.values(files).reduce((sum, file) => sum + file.length, 0);
+function factsOf({ origin, files, trainableParameters, run }: SavedAdapter, more: string[]): string {
   return [
     run ? `${origin}, ${count(run.steps, "step")}` : origin,
-    count(labels.length, "label"),
+    ...more,
     ...(trainableParameters === undefined ? [] : [count(trainableParameters, "parameter")]),
-    bytes(size),
+    bytes(sizeOf(files)),
   ].map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · "); // lines break between facts only
-}
-
-/** `name`, or `name-2`, `name-3`, ... when it is taken: nothing is overwritten. */
-function freeName(state: State, name: string): string {
-  for (let number = 1; ; number++) {
-    const candidate = number === 1 ? name : `${name}-${number}`;
-    if (!state.find(candidate)) return candidate;
-  }
-}
-
-/** The labels of an adapter that was taken in: its own, else the examples' if they are as many, else LABEL_0 and so on as transformers calls them. */
-function namesOf(found: string[] | number | undefined, examples: string[]): string[] {
-  if (Array.isArray(found)) return [...found].sort(); // as the examples' are; the library puts the head's rows in order
-  if (found === undefined || found === examples.length) {
-    if (examples.length > 0) return examples;
-    throw new Error("The adapter's files do not say which labels it has. Load or add your examples first, then drop it again.");
-  }
-  return Array.from({ length: found }, (_, index) => `LABEL_${index}`);
 }

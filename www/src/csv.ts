@@ -1,10 +1,17 @@
-/** Labelled examples from CSV text: two columns text,label, or three text,text_pair,label named by a header row. */
+/** Examples from CSV text: columns in a known order, or named by a header row. */
 
 import Papa from "papaparse";
-import type { Example } from "./state.js";
+
+/** What the columns of a table are. */
+export interface Columns<Example> {
+  /** The columns that every row has, in their order where no header names them. */
+  required: (keyof Example & string)[];
+  /** The names, in small letters, that a header may give them and others. */
+  names: Record<string, keyof Example & string>;
+}
 
 /** What a CSV text gave. */
-export interface CsvResult {
+export interface CsvResult<Example> {
   examples: Example[];
   /** One sentence for each row that could not be taken, naming its number. */
   problems: string[];
@@ -12,20 +19,17 @@ export interface CsvResult {
   rejected: string;
 }
 
-const HEADERS: Record<string, keyof Example> = {
-  text: "text", sentence: "text", sentence1: "text", text_pair: "textPair", textpair: "textPair", sentence2: "textPair", label: "label",
-};
-
 /** Parses RFC 4180 text (quotes, doubled quotes, line breaks inside quotes); tabs or semicolons may part the columns too. */
-export function parseExamples(source: string): CsvResult {
+export function parseExamples<Example>(source: string, { required, names }: Columns<Example>): CsvResult<Example> {
   const parsed = Papa.parse<string[]>(source.replace(/^\uFEFF/, ""), {
     skipEmptyLines: "greedy", delimiter: delimiterOf(source),
   });
   const rows = parsed.data.map((row) => row.map((cell) => cell.trim()));
-  const header = headerOf(rows[0] ?? []);
-  const columns = header ?? ["text", "label"];
+  const named = (rows[0] ?? []).map((cell) => (Object.hasOwn(names, cell.toLowerCase()) ? names[cell.toLowerCase()] : undefined));
+  const header = named.every((name) => name !== undefined) && required.every((name) => named.includes(name)) ? named : undefined;
+  const columns: string[] = header ?? required;
   const broken = new Set(parsed.errors.map((error) => error.row));
-  const result: CsvResult = { examples: [], problems: [], rejected: "" };
+  const result: CsvResult<Example> = { examples: [], problems: [], rejected: "" };
   const rejected: string[][] = [];
   rows.forEach((row, index) => {
     if (header && index === 0) return;
@@ -34,24 +38,16 @@ export function parseExamples(source: string): CsvResult {
       result.problems.push(`Row ${index + 1}: ${problem}.`);
       rejected.push(row);
     } else {
-      result.examples.push(Object.fromEntries(columns.map((name, at) => [name, row[at]])) as unknown as Example);
+      result.examples.push(Object.fromEntries(columns.map((name, at) => [name, row[at]])) as Example);
     }
   });
   result.rejected = Papa.unparse(rejected, { newline: "\n" });
   return result;
 }
 
-/** The header's columns, or undefined when the first row is an example already. */
-function headerOf(row: string[]): (keyof Example)[] | undefined {
-  const names = row.map((cell) => HEADERS[cell.toLowerCase()]);
-  return names.includes("text") && names.includes("label") && names.every((name) => name !== undefined)
-    ? (names as (keyof Example)[])
-    : undefined;
-}
-
-function problemOf(row: string[], columns: (keyof Example)[]): string | undefined {
+function problemOf(row: string[], columns: string[]): string | undefined {
   if (row.length > columns.length) return `${row.length} columns where ${columns.join(",")} has ${columns.length}; put a text that has a comma in double quotes`;
-  if (row.length < columns.length) return `the label is missing; write ${columns.join(",")}`;
+  if (row.length < columns.length) return `the ${columns.at(-1)} is missing; write ${columns.join(",")}`;
   const empty = columns.find((_, at) => !row[at]);
   return empty ? `the ${empty} is empty` : undefined;
 }

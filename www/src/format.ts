@@ -21,8 +21,8 @@ export function duration(ms: number): string {
 }
 
 /** 1, "example" -> "1 example"; 3 -> "3 examples". */
-export function count(number: number, noun: string): string {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+  return `${number.toLocaleString("en")} ${number === 1 ? noun : plural}`;
 }
 
 /** "asked for" -> "Asked for.": the library's short reasons and messages, as the page's own prose has them. */

@@ -1,38 +1,25 @@
 /** The report of a run as JSON: for a person to save and for scripts to read out of the page. */
 
 import { need } from "./dom.js";
-import type { Adapter } from "./state.js";
-import type { Workbench } from "./workbench.js";
+import type { SavedAdapter } from "./state.js";
 
-/** What a report is made of. */
-export interface Measured {
-  model: NonNullable<Workbench["model"]>;
-  modelName: string;
-  adapter: Adapter;
-  testExamples: number;
-  /** Undefined where the base has no class means, as with an adapter loaded from a file. */
-  baseAccuracy: number | undefined;
-  adapterAccuracy: number;
-  peakMemoryBytes: number;
+/** Times in milliseconds, sizes in bytes; what is not known is null. */
+export type Report = Record<string, string | number | null>;
+
+/** What a report says of how an adapter was trained; one that was loaded was not trained here. */
+export function trainingFigures({ run }: SavedAdapter): Report {
+  return {
+    trainExamples: run?.trainExamples ?? null,
+    steps: run?.steps ?? null,
+    msPerStep: run?.msPerStep ?? null,
+    lossFirst: run?.lossFirst ?? null,
+    lossLast: run?.lossLast ?? null,
+  };
 }
 
-/** Times in milliseconds, sizes in bytes; what is not known (a loaded adapter was not trained here) is null. */
-export function report({ model, modelName, adapter, ...measured }: Measured): Record<string, string | number | null> {
-  return {
-    device: model.device,
-    model: modelName,
-    trainExamples: adapter.run?.trainExamples ?? null,
-    testExamples: measured.testExamples,
-    steps: adapter.run?.steps ?? null,
-    msPerStep: adapter.run?.msPerStep ?? null,
-    lossFirst: adapter.run?.lossFirst ?? null,
-    lossLast: adapter.run?.lossLast ?? null,
-    baseAccuracy: measured.baseAccuracy ?? null,
-    adapterAccuracy: measured.adapterAccuracy,
-    adapterBytes: Object.values(adapter.files).reduce((sum, file) => sum + file.length, 0),
-    trainableParameters: adapter.trainableParameters ?? null,
-    peakMemoryBytes: measured.peakMemoryBytes,
-  };
+/** Bytes of a saved adapter. */
+export function sizeOf(files: Record<string, Uint8Array>): number {
+  return Object.values(files).reduce((sum, file) => sum + file.length, 0);
 }
 
 /** Puts the report where scripts look for it: a data block that the browser does not run. */

@@ -1,13 +1,19 @@
 /** Runs one long task of the page at a time and shows its error, so that no panel has to. */
 
 import { hideError, showError } from "./error-banner.js";
-import type { State, Task } from "./state.js";
+import type { Task } from "./state.js";
+
+/** The part of the page's state that says what it is busy with. */
+export interface Busy {
+  readonly data: { readonly busy: Task | undefined };
+  update(change: { busy: Task | undefined }): void;
+}
 
 /** One task at a time, with one way to stop it. */
 export class Runner {
   #abort: AbortController | undefined;
 
-  constructor(readonly state: State) {}
+  constructor(readonly state: Busy) {}
 
   /**
    * Runs `work` unless the page is busy. An abort by `stop` is no error; anything else goes to the banner under `title`.

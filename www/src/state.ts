@@ -1,16 +1,7 @@
-/** What the page knows: examples, adapters and what it is busy with. One object, made in main.ts and handed to every panel. */
-
-/** A text or pair of texts with its label. */
-export interface Example {
-  text: string;
-  textPair?: string;
-  label: string;
-}
+/** What a page knows: examples, adapters and what it is busy with. One object, made where the page starts and handed to every panel. */
 
 /** Which examples: those to train on or those to measure with. */
 export type Split = "train" | "test";
-/** How the head reads the encoder: `mean` of the tokens, or transformers' `pooler`. */
-export type Pooling = "mean" | "pooler";
 
 /** Figures of a finished training run, kept for the report. */
 export interface RunFigures {
@@ -21,11 +12,9 @@ export interface RunFigures {
   lossLast: number;
 }
 
-/** One adapter with its saved files: it outlives the model, which is made anew when the labels or the device change. */
-export interface Adapter {
+/** One adapter with its saved files: it outlives the model, which is made anew when the device changes or what is asked of it. */
+export interface SavedAdapter {
   name: string;
-  labels: string[];
-  pooling: Pooling;
   /** File name to content, as `Model.saveAdapter` gives them. */
   files: Record<string, Uint8Array>;
   origin: "trained here" | "loaded";
@@ -38,7 +27,7 @@ export interface Adapter {
 export type Task = "loading" | "training" | "answering" | "measuring" | "adapters";
 
 /** Everything at one moment; replaced as a whole by every update. */
-export interface Data {
+export interface Data<Example, Adapter> {
   train: Example[];
   test: Example[];
   adapters: Adapter[];
@@ -48,23 +37,18 @@ export interface Data {
 }
 
 /** The data and those who want to hear of changes. */
-export class State {
-  data: Data = { train: [], test: [], adapters: [], active: undefined, busy: undefined };
-  readonly #listeners: ((changed: Partial<Data>) => void)[] = [];
+export class State<Example, Adapter extends SavedAdapter> {
+  data: Data<Example, Adapter> = { train: [], test: [], adapters: [], active: undefined, busy: undefined };
+  readonly #listeners: ((changed: Partial<Data<Example, Adapter>>) => void)[] = [];
 
   /** Calls `listener` after every update with what that update set. */
-  subscribe(listener: (changed: Partial<Data>) => void): void {
+  subscribe(listener: (changed: Partial<Data<Example, Adapter>>) => void): void {
     this.#listeners.push(listener);
   }
 
-  update(change: Partial<Data>): void {
+  update(change: Partial<Data<Example, Adapter>>): void {
     this.data = { ...this.data, ...change };
     for (const listener of this.#listeners) listener(change);
-  }
-
-  /** The labels of the training examples, sorted, so that the order of the examples does not matter. */
-  labels(): string[] {
-    return [...new Set(this.data.train.map((example) => example.label))].sort();
   }
 
   active(): Adapter | undefined {
@@ -82,5 +66,12 @@ export class State {
       ? this.data.adapters.map((each) => (each === known ? adapter : each))
       : [...this.data.adapters, adapter];
     this.update({ adapters, active: adapter.name });
+  }
+
+  /** Has the browser ask before the page is left, while a training runs or what it made is not saved anywhere else. */
+  guard(): void {
+    addEventListener("beforeunload", (event) => {
+      if (this.data.adapters.some((adapter) => adapter.run) || this.data.busy === "training") event.preventDefault();
+    });
   }
 }

@@ -1,15 +1,28 @@
 /** The training panel: options, start and stop, progress, time left and the live loss curve. */
 
-import type { TrainEvent, TrainOptions, TrainResult } from "ia3-web";
+import type { AnyExample, TrainEvent, TrainOptions, TrainResult } from "ia3-web";
 import type { LossChart } from "./chart.js";
 import { announce, need, onPress, setAvailable } from "./dom.js";
 import { count, duration, loss } from "./format.js";
 import type { MemoryPanel } from "./memory-panel.js";
 import type { Runner } from "./runner.js";
 import { numberIn } from "./settings.js";
-import type { State } from "./state.js";
-import { follow, refuseEarly } from "./training.js";
+import type { SavedAdapter, State } from "./state.js";
+import { follow } from "./training.js";
 import type { Workbench } from "./workbench.js";
+
+/** What a page trains. */
+export interface TrainJob<Needs, Adapter extends SavedAdapter> {
+  /** Says what a person must do first, before anything is loaded. */
+  check: (name: string) => void;
+  /** What the model has to meet. */
+  needs: () => Needs;
+  examples: () => AnyExample[];
+  /** What takes the place of the library's defaults. */
+  options: TrainOptions;
+  /** The adapter to keep, with what the page has to know of it. */
+  adapter: (saved: SavedAdapter) => Adapter;
+}
 
 /** How often a running training asks for the memory in use, in steps. */
 const MEMORY_EVERY = 10;
@@ -23,7 +36,9 @@ const ENDED: Record<TrainResult["reason"], string> = {
 };
 
 /** Starts the panel; a finished or stopped run leaves its adapter in `state`. */
-export function startTrainPanel(state: State, runner: Runner, workbench: Workbench, chart: LossChart, memory: MemoryPanel): void {
+export function startTrainPanel<Needs, Example, Adapter extends SavedAdapter & Needs>(
+  state: State<Example, Adapter>, runner: Runner, workbench: Workbench<Needs>, job: TrainJob<Needs, Adapter>, chart: LossChart, memory: MemoryPanel,
+): void {
   const train = need("train", HTMLButtonElement);
   const stop = need("stop", HTMLButtonElement);
   const bar = need("progress", HTMLProgressElement);
@@ -44,11 +59,11 @@ export function startTrainPanel(state: State, runner: Runner, workbench: Workben
 
   const work = async (signal: AbortSignal) => {
     const name = need("adapter-name", HTMLInputElement).value.trim();
-    refuseEarly(state, name);
-    const labels = state.labels();
+    if (name === "") throw new Error("The adapter has no name. Give it one above the Train button.");
+    job.check(name);
     bar.value = 0;
     say("Getting the model ready");
-    const model = await workbench.open({ labels, pooling: "mean" }, signal);
+    const model = await workbench.open(job.needs(), signal);
     const known = state.find(name);
     if (known) await workbench.use(known, signal);
     else {
@@ -57,12 +72,10 @@ export function startTrainPanel(state: State, runner: Runner, workbench: Workben
     }
     say("Preparing the first step");
     chart.start();
-    const { result, figures, error } = await follow(model, name, state.data.train, options(), signal, onEvent);
-    state.keep({
-      name, labels, pooling: "mean", origin: "trained here", run: figures,
-      files: await model.saveAdapter(name),
-      trainableParameters: model.trainableParameters(name).trainable,
-    });
+    const { result, figures, error } = await follow(model, name, job.examples(), { ...job.options, ...options() }, signal, onEvent);
+    const files = await model.saveAdapter(name);
+    const trainableParameters = model.trainableParameters(name).trainable;
+    state.keep(job.adapter({ name, files, origin: "trained here", trainableParameters, run: figures }));
     chart.describe();
     const losses = result.steps > 0 ? `, loss ${loss(figures.lossFirst)} to ${loss(figures.lossLast)}` : "";
     say(`${ENDED[result.reason]}: ${count(result.steps, "step")} in ${duration(result.ms)}${losses}.`);
@@ -90,10 +103,11 @@ export function startTrainPanel(state: State, runner: Runner, workbench: Workben
   });
 }
 
-/** The advanced options that were filled in; the library has good defaults for the others. */
+const NUMBERS = { steps: "steps", batchSize: "batch-size", learningRate: "learning-rate", maxLength: "max-length", seed: "seed" } as const;
+
+/** The advanced options that the page has and that were filled in. */
 function options(): TrainOptions {
-  const objective = need("objective", HTMLSelectElement).value as "" | NonNullable<TrainOptions["objective"]>;
-  const numbers = { steps: numberIn("steps"), batchSize: numberIn("batch-size"), learningRate: numberIn("learning-rate"), seed: numberIn("seed") };
-  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
-  return { ...(Object.fromEntries(given) as TrainOptions), ...(objective && { objective }) };
+  const numbers = Object.entries(NUMBERS).map(([name, id]) => [name, numberIn(id)]).filter(([, value]) => value !== undefined);
+  const objective = document.querySelector<HTMLSelectElement>("#objective")?.value as "" | TrainOptions["objective"];
+  return { ...(Object.fromEntries(numbers) as TrainOptions), ...(objective && { objective }) };
 }

@@ -1,7 +1,7 @@
-/** One training run: what must hold before it, its events, and what is kept after it, however it ended. */
+/** One training run: its events, and what is kept after it, however it ended. */
 
-import { Ia3Error, type Model, type TrainEvent, type TrainOptions, type TrainResult } from "ia3-web";
-import type { Example, RunFigures, State } from "./state.js";
+import { type AnyExample, Ia3Error, type Model, type TrainEvent, type TrainOptions, type TrainResult } from "ia3-web";
+import type { RunFigures } from "./state.js";
 
 /** How a run ended. */
 export interface Followed {
@@ -11,21 +11,9 @@ export interface Followed {
   error: unknown;
 }
 
-/** What a person must do first, said before anything is loaded. */
-export function refuseEarly(state: State, name: string): void {
-  const labels = state.labels();
-  if (labels.length === 0) throw new Error("There are no training examples yet. Load the sample task or add your own.");
-  if (labels.length === 1) throw new Error(`All training examples have the label "${labels[0]}". Add examples of at least one other label.`);
-  if (name === "") throw new Error("The adapter has no name. Give it one above the Train button.");
-  const known = state.find(name);
-  if (known && (known.pooling !== "mean" || known.labels.join("\n") !== labels.join("\n"))) {
-    throw new Error(`The adapter "${name}" knows other labels (${known.labels.join(", ")}). Choose another name to train a new one.`);
-  }
-}
-
 /** Trains and hands every event on; an abort of `signal` ends the run with what it has learnt so far. */
 export async function follow(
-  model: Model, name: string, examples: Example[], options: TrainOptions, signal: AbortSignal, onEvent: (event: TrainEvent) => void,
+  model: Model, name: string, examples: AnyExample[], options: TrainOptions, signal: AbortSignal, onEvent: (event: TrainEvent) => void,
 ): Promise<Followed> {
   const run = model.train(name, examples, options);
   const stop = () => run.stop(); // where the run's own signal would end it with an error

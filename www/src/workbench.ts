@@ -1,57 +1,48 @@
-/** The one model of the page, made for a set of labels and made anew (from the cache) when they change. */
+/** The one model of the page, made for what is asked of it and made anew (from the cache) when that changes. */
 
 import { Model, type LoadOptions, type ProgressEvent } from "ia3-web";
-import type { Adapter, Pooling } from "./state.js";
+import type { SavedAdapter } from "./state.js";
 
 /** Where the model comes from and where it runs, as the model panel has it. */
 export interface ModelRequest {
   source: string | File[];
-  options: Pick<LoadOptions, "device" | "baseUrl" | "revision">;
-}
-
-/** What an answer needs: the label names, in the order of the head's rows, and how the head reads the encoder. */
-export interface Classes {
-  labels: string[];
-  pooling: Pooling;
+  options: Pick<LoadOptions, "device" | "baseUrl" | "revision" | "ggufFile" | "modelId">;
 }
 
 /** What the workbench asks of and tells the panel that shows the model. */
-export interface WorkbenchEvents {
+export interface WorkbenchEvents<Needs> {
   request: () => ModelRequest;
+  /** How a model that meets these needs is loaded. */
+  load: (needs: Needs) => LoadOptions;
   loading: (request: ModelRequest, signal: AbortSignal) => Promise<void>;
   progress: (event: ProgressEvent) => void;
   ready: (model: Model) => void;
 }
 
-/** Holds the model, and opens it where there is none that fits. */
-export class Workbench {
+/** Holds the model, and opens it where there is none that meets the needs. */
+export class Workbench<Needs> {
   #model: Model | undefined;
   #key = "";
-  #events: WorkbenchEvents;
+  #events: WorkbenchEvents<Needs>;
 
-  constructor(events: WorkbenchEvents) {
+  constructor(events: WorkbenchEvents<Needs>) {
     this.#events = events;
   }
 
-  /** The model if there is one, whatever its labels. */
+  /** The model if there is one, whatever needs it meets. */
   get model(): Model | undefined {
     return this.#model;
   }
 
-  /** A model for these classes: the one there is when it fits, else a new one. With fewer than two labels it only embeds. */
-  async open({ labels, pooling }: Classes, signal: AbortSignal): Promise<Model> {
-    const request = this.#events.request();
-    const key = JSON.stringify([labels, pooling, request.options, nameOf(request.source)]);
+  /** A model that meets these needs: the one there is where it does, else a new one. */
+  async open(needs: Needs, signal: AbortSignal): Promise<Model> {
+    const { source, options } = this.#events.request();
+    const load = { ...options, ...this.#events.load(needs) };
+    const key = JSON.stringify([load, nameOf(source)]);
     if (this.#model && key === this.#key) return this.#model;
     this.close(); // before the new one: two models at once may not fit into memory
-    await this.#events.loading(request, signal);
-    const model = await Model.fromPretrained(request.source, {
-      ...request.options,
-      ...(labels.length > 1 ? { task: "text-classification", labels } : { task: "feature-extraction" }),
-      pooling,
-      signal,
-      onProgress: this.#events.progress,
-    });
+    await this.#events.loading({ source, options }, signal);
+    const model = await Model.fromPretrained(source, { ...load, signal, onProgress: this.#events.progress });
     this.#model = model;
     this.#key = key;
     this.#events.ready(model);
@@ -59,7 +50,7 @@ export class Workbench {
   }
 
   /** A model that has this adapter in it. */
-  async use(adapter: Adapter, signal: AbortSignal): Promise<Model> {
+  async use(adapter: SavedAdapter & Needs, signal: AbortSignal): Promise<Model> {
     const model = await this.open(adapter, signal);
     if (!model.adapters.includes(adapter.name)) await model.loadAdapter(adapter.name, adapter.files);
     return model;

@@ -59,6 +59,8 @@ pub struct Generated {
     pub token_ids: Vec<u32>,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
 }
 
 /// A generation under way. All that is needed to go on, on whatever device there is.

@@ -18,6 +18,8 @@ pub struct Row {
     pub ids: Vec<u32>,
     /// Tokens before what was generated.
     pub given: usize,
+    /// Tokens of the prompt.
+    prompt: usize,
     /// Why it ended, if it has.
     pub finish: Option<FinishReason>,
     text: String,
@@ -67,8 +69,9 @@ impl Row {
         if self.finish.is_none() {
             self.text += &self.writer.finish(tokenizer, stop)?;
         }
-        let (token_ids, finish_reason) = (self.ids.split_off(self.given), self.finish.unwrap_or(FinishReason::Aborted));
-        Ok(Generated { text: self.text, token_ids, finish_reason })
+        let finish_reason = self.finish.unwrap_or(FinishReason::Aborted);
+        let (token_ids, prompt_tokens) = (self.ids.split_off(self.given), self.prompt);
+        Ok(Generated { text: self.text, token_ids, finish_reason, prompt_tokens })
     }
 }
 
@@ -93,7 +96,8 @@ impl Session {
             }
         };
         let random = SmallRng::seed_from_u64(options.seed.wrapping_add(index as u64));
-        Ok((text, Row { given: ids.len(), ids, finish: None, text: String::new(), writer, random }))
+        let (given, prompt) = (ids.len(), text.as_ref().unwrap_or(&ids).len());
+        Ok((text, Row { ids, given, prompt, finish: None, text: String::new(), writer, random }))
     }
 
     /// Tokens of a prompt that leaves room for `most` more.

