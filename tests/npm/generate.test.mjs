@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture, plainPage } from "./package.mjs";
-import { open, SMOLLM2, TINY } from "./site.mjs";
+import { open, place, SMOLLM2, TINY } from "./site.mjs";
 
 test("both devices write the same, one by one and in a batch with an adapter for each row", async (t) => {
   const { page } = await open(t, plainPage(), { file: "plain.html" });
@@ -37,6 +37,45 @@ test("both devices write the same, one by one and in a batch with an adapter for
   assert.deepEqual(wasm.alone, wasm.batch);
   assert.deepEqual(webgpu, wasm);
   assert.ok(wasm.alone.every(({ tokenIds, finishReason }) => tokenIds.length > 0 && ["stop", "length"].includes(finishReason)));
+});
+
+/** What transformers and PEFT write with a T5 1.1: some prompts, each with the base and with two adapters. */
+const REWRITTEN = JSON.parse(fixture("text2text/t5-gated/written.json")).endless;
+const SAVED = Object.fromEntries(
+  ["first", "second"].map((name) => {
+    const contents = ["adapter_config.json", "adapter_model.safetensors"].map((file) => [file, fixture(`text2text/t5-gated/${name}/${file}`).toString("base64")]);
+    return [name, Object.fromEntries(contents)];
+  }),
+);
+
+test("an encoder-decoder model writes on both devices what it writes in transformers", async (t) => {
+  const { page } = await open(t, plainPage(), { file: "plain.html" });
+  const found = await page.evaluate(
+    async ([folder, saved, rows]) => {
+      const fetched = async (file) => new Uint8Array(await (await fetch(folder + file)).arrayBuffer());
+      const config = JSON.parse(new TextDecoder().decode(await fetched("config.json")));
+      const files = {
+        "config.json": new TextEncoder().encode(JSON.stringify({ ...config, eos_token_id: null })),
+        "tokenizer.json": await fetched("tokenizer.json"),
+        "model.safetensors": await fetched("model.safetensors"),
+      };
+      const decoded = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      const results = [];
+      for (const device of ["wasm", "webgpu"]) {
+        const model = await ia3.Model.fromPretrained(files, { task: "text2text-generation", device, warmUp: false });
+        for (const [name, contents] of Object.entries(saved)) {
+          await model.loadAdapter(name, Object.fromEntries(Object.entries(contents).map(([file, text]) => [file, decoded(text)])));
+        }
+        const options = { maxNewTokens: rows[0].ids.length, adapter: rows.map(({ adapter }) => adapter) };
+        results.push(await model.generate(rows.map(({ prompt }) => prompt), options));
+        model.dispose();
+      }
+      return results;
+    },
+    [place(TINY.gated), SAVED, REWRITTEN],
+  );
+  const expected = REWRITTEN.map(({ ids, prompt_ids }) => ({ tokenIds: ids, promptTokens: prompt_ids.length }));
+  for (const written of found) assert.deepEqual(written.map(({ tokenIds, promptTokens }) => ({ tokenIds, promptTokens })), expected);
 });
 
 const WRITTEN = JSON.parse(fixture("generation/smollm2.json")).rows;
