@@ -2,10 +2,11 @@
 
 import { build } from "esbuild";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { peerJobs } from "./bench/peers.mjs";
-import { PREFILL, prompt } from "./bench/peers/language.mjs";
+import { asksFor, peerJobs, TASKS } from "./bench/jobs.mjs";
+import { fileOf, learned, PREFILL, prompt, TRAIN } from "./bench/peers/language.mjs";
 import { peerOverOurs, trainOverForward } from "./bench/ratios.mjs";
 import { ratiosText, rowsText } from "./bench/table.mjs";
 
@@ -64,7 +65,7 @@ test("ops of all layers add up, with what is on in their names", () => {
 });
 
 const row = (name, library, device, medianMs) => ({
-  name, library, device, medianMs, minMs: medianMs, runs: 2, dispatches: 129, submits: 0.5, bindGroups: 0, buffers: 0, heldBytes: 12_345_678,
+  name, library, device, medianMs, minMs: medianMs, runs: 2, dispatches: 129, submits: 0.5, bindGroups: 0, buffers: 0, heldBytes: 12_345_678, wasmBytes: 23_456_789,
 });
 
 const ROWS = [
@@ -95,8 +96,8 @@ test("the table has the same work in neighbouring lines, and calls where there a
     ["encoder-train-8x64", "wasm", "tfjs"],
     ["encoder-train-8x64", "webgpu", "ia3-web"],
   ]);
-  assert.deepEqual(lines.at(-1).slice(3), ["7000.0", "7000.0", "2", "129", "0.5", "0", "0", "12.3"]);
-  assert.deepEqual(lines[0].slice(6), ["-", "-", "-", "-", "12.3"]);
+  assert.deepEqual(lines.at(-1).slice(3), ["7000.0", "7000.0", "2", "129", "0.5", "0", "0", "12.3", "23.5"]);
+  assert.deepEqual(lines[0].slice(6), ["-", "-", "-", "-", "12.3", "23.5"]);
 });
 
 test("every ratio has a line, and no ratios make no text", () => {
@@ -107,14 +108,53 @@ test("every ratio has a line, and no ratios make no text", () => {
 });
 
 test("peers are asked only for what they can do", () => {
-  const jobs = peerJobs({ devices: ["wasm", "webgpu"], kinds: ["encoder-train", "ops"] });
+  const jobs = peerJobs({ devices: ["wasm", "webgpu"], only: ["encoder-train", "ops"] });
   assert.deepEqual(jobs.map(({ library, device }) => `${library} ${device}`), ["tfjs wasm", "jax-js wasm", "tfjs webgpu", "jax-js webgpu"]);
 });
 
 test("wllama is measured on wasm alone, ours beside it on both devices", () => {
-  const [first, ...others] = peerJobs({ devices: ["wasm", "webgpu"], kinds: ["generate-decode"] });
-  assert.deepEqual(first, { library: "ia3-web", device: "wasm", task: "generate-decode", name: "generate-decode-64" });
+  const [first, ...others] = peerJobs({ devices: ["wasm", "webgpu"], only: ["generate-decode-q4_1"] });
+  assert.deepEqual(first, { library: "ia3-web", device: "wasm", task: "generate-decode", format: "q4_1", name: "generate-decode-q4_1" });
   assert.deepEqual(others.map(({ library, device }) => `${library} ${device}`), ["wllama wasm", "ia3-web webgpu"]);
+});
+
+test("a kind of row stands for all number formats, a format for the comparison is measured on wasm alone", () => {
+  const jobs = peerJobs({ devices: ["wasm", "webgpu"], only: ["generate-load"] });
+  const found = jobs.map(({ library, device, format }) => [library, device, format].join(" "));
+  assert.deepEqual(found, ["ia3-web wasm q4_1", "ia3-web wasm q8_0", "wllama wasm q4_1", "wllama wasm q8_0", "ia3-web webgpu q4_1"]);
+});
+
+test("a training step of a language model is ours alone", () => {
+  const jobs = peerJobs({ devices: ["wasm", "webgpu"], only: ["language-train"] });
+  assert.deepEqual(jobs.map(({ library, device, name }) => [library, device, name].join(" ")), [
+    "ia3-web wasm language-train-4x64-q4_1",
+    "ia3-web webgpu language-train-4x64-q4_1",
+  ]);
+  assert.match(jobs[0].name, new RegExp(`-${TRAIN.batchSize}x${TRAIN.maxLength}-`));
+});
+
+test("rows are asked for by kind or by name", () => {
+  assert.ok(asksFor("encoder-train", "encoder-train") && asksFor("encoder-train-8x64", "encoder-train") && asksFor("encoder", "encoder-train"));
+  assert.ok(!asksFor("encoder-forward", "encoder-train") && !asksFor("matmult", "matmul"));
+  for (const task of TASKS) assert.ok(peerJobs({ devices: ["wasm"], only: [task] }).length > 0, task);
+});
+
+for (const [parameters, message] of [[["--only", "generate-lod"], /generate-lod names nothing.*generate-load/], [["--only", "language-train"], /needs --peers/]]) {
+  test(`the benchmark refuses ${parameters.join(" ")}`, () => {
+    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL("bench/main.mjs", import.meta.url)), ...parameters]);
+    assert.notEqual(status, 0);
+    assert.match(String(stderr), message);
+  });
+}
+
+test("every number format has its file", () => {
+  for (const format of ["q4_1", "q8_0"]) assert.match(fileOf(format), new RegExp(`^/hub/[^/]+/[^/]+/resolve/main/.*\\.${format}\\.gguf$`, "i"));
+});
+
+test("what is learned fills its batch", () => {
+  const texts = learned();
+  assert.equal(new Set(texts.map(({ text }) => text)).size, TRAIN.batchSize);
+  assert.ok(texts.every(({ text }) => text.split(" ").length === TRAIN.maxLength - 1));
 });
 
 test("every prompt is as many words as it has tokens, and no two in a row begin alike", () => {

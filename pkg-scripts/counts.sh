@@ -46,6 +46,14 @@ cargo_tests() {
   no_silent_failure "$status"
 }
 
+# A command whose last line is "N passed, N failed".
+counted_check() {
+  local log="$LOG/$name.txt" status=0
+  "$@" 2>&1 | tee "$log" || status=$?
+  count_from "$log" 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2 0/p'
+  no_silent_failure "$status"
+}
+
 node_tests() {
   local log="$LOG/$name.tap" status=0
   node --test --test-reporter=spec --test-reporter-destination=stdout \

@@ -35,6 +35,8 @@ compiler_and_browser() {
   [ -x "$CHROMIUM" ] || packages+=(chromium)
   [ -x "$CHROMEDRIVER" ] || packages+=(chromium-driver)
   software_vulkan >/dev/null || packages+=(mesa-vulkan-drivers)
+  # The tests make a virtual environment.
+  python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
   # Without any font the screenshots show empty boxes.
   [ -d /usr/share/fonts/truetype ] || packages+=(fonts-dejavu-core)
   if [ ${#packages[@]} -gt 0 ]; then apt_install "${packages[@]}"; fi

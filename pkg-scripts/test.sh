@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$SCRIPTS/counts.sh"
 
-SUITES=(format clippy clippy-wasm types scripts js native web npm page)
+SUITES=(format clippy clippy-wasm types scripts js native gguf web npm page)
 
 main() {
   local suite
@@ -40,6 +40,9 @@ suite_npm() { node_tests tests/npm/run.mjs; }
 suite_page() { node_tests tests/page/run.mjs; }
 
 suite_native() { cargo_tests cargo test --locked --no-fail-fast; }
+
+# What our own tests merge, read by ggml's own Python package.
+suite_gguf() { counted_check tests/python/gguf.sh; }
 
 # Every tests/web*.rs says itself whether it runs in the page or in a dedicated worker. wasm-pack builds all tests, so the native
 # ones are empty on wasm; it takes one target a call where a failure must not hide the next one's.

@@ -6,34 +6,41 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { folders } from "../folders.mjs";
+import { asksFor, peerJobs, TASKS } from "./jobs.mjs";
 import { measureOurs } from "./ours.mjs";
-import { measurePeers, peerJobs } from "./peers.mjs";
+import { measurePeers } from "./peers.mjs";
 import { peerOverOurs, trainOverForward } from "./ratios.mjs";
 import { ratiosText, rowsText } from "./table.mjs";
 
-/** What the benchmark page measures, and what only pages of other libraries do. */
-const OURS = ["matmul", "encoder-forward", "encoder-train", "ops"];
-const KINDS = [...OURS, "generate-load", "generate-prefill", "generate-decode"];
+/** What the benchmark page measures. */
+const PAGE = ["matmul", "encoder-forward", "encoder-train", "ops"];
+const EVERYTHING = [...new Set([...PAGE, ...TASKS])].join(",");
 /** Seconds for a row: on a software adapter a peer's training step takes a minute. */
 const BUDGET = 10;
 
 const { values: options } = parseArgs({
   options: {
     packages: { type: "string" },
-    only: { type: "string", default: KINDS.join(",") },
+    only: { type: "string", default: EVERYTHING },
     device: { type: "string", default: "wasm,webgpu" },
     runs: { type: "string", default: "10" },
   },
 });
 const devices = options.device.split(",");
-const kinds = KINDS.filter((kind) => options.only.split(",").some((name) => name.startsWith(kind)));
-if (kinds.length === 0) throw new Error(`--only ${options.only} names nothing: choose from ${KINDS.join(", ")}`);
+const only = options.only.split(",");
+const kinds = PAGE.filter((kind) => only.some((wanted) => asksFor(wanted, kind)));
+const jobs = options.packages ? peerJobs({ devices, only }) : [];
+for (const wanted of only) {
+  if (PAGE.some((kind) => asksFor(wanted, kind)) || peerJobs({ devices, only: [wanted] }).length > 0) continue;
+  throw new Error(`--only ${wanted} names nothing on ${options.device}: choose from ${EVERYTHING}`);
+}
+if (kinds.length + jobs.length === 0) throw new Error(`--only ${options.only} needs --peers`);
 
 /** Rows of the peers; what failed is told at once. Returns whether all went well. */
 async function addPeers(rows) {
   let whole = true;
   const limits = { runs: Number(options.runs), budgetMs: BUDGET * 1000 };
-  for await (const { row, job, error } of measurePeers(options.packages, peerJobs({ devices, kinds }), limits)) {
+  for await (const { row, job, error } of measurePeers(options.packages, jobs, limits)) {
     if (row) rows.push(row);
     else console.error(`${job.library} on ${job.device}: ${job.name} failed: ${error.message}`);
     whole &&= Boolean(row);
@@ -43,10 +50,9 @@ async function addPeers(rows) {
 
 /** What the page can measure of what was asked for. */
 async function ours() {
-  const only = OURS.filter((kind) => kinds.includes(kind)).join(",");
-  if (only === "") return { rows: [], ops: [] };
+  if (kinds.length === 0) return { rows: [], ops: [] };
   console.error("measuring ia3-web");
-  return measureOurs({ device: options.device, only, runs: options.runs, budget: String(BUDGET) });
+  return measureOurs({ device: options.device, only: kinds.join(","), runs: options.runs, budget: String(BUDGET) });
 }
 
 const { rows, ops } = await ours();

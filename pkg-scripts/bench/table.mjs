@@ -1,9 +1,12 @@
 // The rows and ratios as text.
 
-const HEAD = ["row", "device", "library", "median ms", "min ms", "runs", "dispatches", "submits", "bind groups", "buffers", "held MB"];
+const HEAD = ["row", "device", "library", "median ms", "min ms", "runs", "dispatches", "submits", "bind groups", "buffers", "GPU MB", "wasm MB"];
 const NONE = "-";
 
-/** The rows, one line each, those of the same work beside each other. */
+/**
+ * The rows, one line each, those of the same work beside each other. Bytes are those of GPU buffers at their most, and of WebAssembly's memory,
+ * which never shrinks, after the last run.
+ */
 export function rowsText(rows) {
   const order = [...new Set(rows.map(({ name, device }) => `${device} ${name}`))];
   const sorted = order.flatMap((key) => rows.filter(({ name, device }) => `${device} ${name}` === key));
@@ -35,7 +38,7 @@ function cells(row) {
     row.minMs.toFixed(1),
     String(row.runs),
     ...counts.map((count) => (onGpu ? String(Number(count.toFixed(1))) : NONE)),
-    row.heldBytes > 0 ? (row.heldBytes / 1e6).toFixed(1) : NONE,
+    ...[row.heldBytes, row.wasmBytes].map((bytes) => (bytes > 0 ? (bytes / 1e6).toFixed(1) : NONE)),
   ];
 }
 

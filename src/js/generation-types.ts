@@ -4,7 +4,10 @@ import type { AdapterChoice } from "./types.js";
 
 /** Options of `model.generate`; those of sampling mean what they mean in transformers, and apply in its order. */
 export interface GenerateOptions {
-  /** Tokens after each prompt at most. Default 64. */
+  /**
+   * Tokens after each prompt at most. Default 64. With the prompt they have to fit into the model's context; for `text2text-generation` any number
+   * can be asked for, since T5 has no last position, and the prompt alone has to fit.
+   */
   maxNewTokens?: number;
   /** What logits are divided by before a token is drawn. 0 (default) takes the most probable token, and the next four options have no effect. */
   temperature?: number;
@@ -16,7 +19,10 @@ export interface GenerateOptions {
   minP?: number;
   /** Seed of the draws; each row has its own. Default 0. */
   seed?: number;
-  /** Makes tokens that are there already, in the prompt or after it, less probable: above 1. Default 1. */
+  /**
+   * Makes tokens that are there already less probable: above 1. Default 1. For `text-generation` those of the prompt count too; for
+   * `text2text-generation` only what was written.
+   */
   repetitionPenalty?: number;
   /** Texts that end a row; they are not part of it. */
   stop?: string | readonly string[];

@@ -205,9 +205,10 @@ export class Model {
   }
 
   /**
-   * Text that follows a prompt or a conversation, token by token, for `text-generation`; of a list of prompts in one batch, each with an adapter
-   * of its own if asked for. One generation at a time. Keys and values of what was read stay on the device for the next call: of a prompt
-   * that begins as the last one did, with its answer or without, only what is new is read.
+   * Text that follows a prompt or a conversation, token by token, for `text-generation`, or what a text becomes, for `text2text-generation`; of a
+   * list of prompts in one batch, each with an adapter of its own if asked for. One generation at a time. Keys and values of what was read stay
+   * on the device for the next call: of a prompt that begins as the last one did, with its answer or without, only what is new is read. An
+   * encoder's prompt is read whole, unless all are the last call's.
    */
   generate(prompt: Prompt, options?: GenerateOptions): Generation;
   generate(prompts: readonly Prompt[], options?: GenerateOptions): Generation<GeneratedText[]>;
@@ -270,7 +271,7 @@ export class Model {
 
   /** Bytes in use, as of the last completed call or training step. */
   memory(): MemoryInfo {
-    return this.#host.memory ?? { weightBytes: 0, activationBytes: 0, adapterBytes: 0, wasmBytes: 0, programs: 0 };
+    return this.#host.memory ?? { weightBytes: 0, activationBytes: 0, adapterBytes: 0, wasmBytes: 0, gpuBytes: 0, programs: 0 };
   }
 
   /** The device in use. It can change when a lost one is replaced. */

@@ -215,8 +215,10 @@ export interface MemoryInfo {
   activationBytes: number;
   /** Vectors, heads and optimiser state of all adapters. */
   adapterBytes: number;
-  /** The WebAssembly memory. */
+  /** The WebAssembly memory. It never shrinks, so this is also the most that was needed so far. */
   wasmBytes: number;
+  /** All buffers on the GPU, those of weights and activations included; 0 on the processor. */
+  gpuBytes: number;
   /** Programs compiled, one per shape and use. */
   programs: number;
 }

@@ -67,6 +67,11 @@ pub trait Family: Debug {
         Ok(states)
     }
 
+    /// The same of tokens that follow on those in the batch's cache, `(B W, H)`. An encoder runs if the batch has tokens for it.
+    fn cached(&self, b: &mut Builder) -> Result<Id> {
+        self.states(b)
+    }
+
     /// The same family with these factors of its rotary embeddings (see [`super::rotary::Rotary::with_factors`]); None where it takes none.
     fn with_rope_factors(&self, _factors: &[f32]) -> Result<Option<Rc<dyn Family>>> {
         Ok(None)

@@ -129,7 +129,7 @@ impl Gemma3 {
         let turned = b.turn(Rope { heads: heads + key_heads, head, back: false }, qkv, table)?;
         let (scale, window) = (self.scale, self.windows[layer]);
         let op = Attention { key_heads, scale, causal: true, window, ..Attention::full(heads, heads * head) };
-        let context = b.attention(op, turned, ["mask", "segments"], None)?;
+        let context = b.attention(op, turned, ["mask", "segments"], &[])?;
         b.project(context, &[(&format!("{name}.o_proj"), self.common.hidden_size)], form)
     }
 }

@@ -67,7 +67,7 @@ impl Gpt2 {
         let full = Attention::full(self.n_head, hidden);
         let scale = if self.scale_attn_weights { full.scale } else { 1.0 };
         let scale = if self.scale_attn_by_inverse_layer_idx { scale / (layer + 1) as f32 } else { scale };
-        let context = b.attention(Attention { scale, causal: true, ..full }, qkv, ["mask", "segments"], None)?;
+        let context = b.attention(Attention { scale, causal: true, ..full }, qkv, ["mask", "segments"], &[])?;
         let attended = b.project(context, &[(&format!("{name}.attn.c_proj"), hidden)], Form::Conv1d)?;
         let x = b.add(x, attended)?;
         let y = b.layer_norm(x, &format!("{name}.ln_2"), self.layer_norm_epsilon)?;

@@ -7,8 +7,7 @@ use crate::checkpoint::{BlockType, HiddenAct};
 use crate::error::Result;
 use crate::graph::{Dtype, Graph, Id, Leaf, Shape};
 use crate::ops::{
-    Activation, ActivationKind, Add, Attention, CachedAttention, Concat, Embed, Head, LayerNorm, Linear, Pick, RmsNorm,
-    Rope, Rows, Scale, Store,
+    Activation, ActivationKind, Add, Concat, Embed, Head, LayerNorm, Linear, Pick, RmsNorm, Rope, Rows, Scale,
 };
 
 /// A graph in the making, for one batch shape and one arrangement of adapter vectors.
@@ -25,8 +24,8 @@ pub struct Builder<'a> {
     formats: &'a Formats,
     layout: &'a Layout,
     adapters: usize,
-    /// Layers that keep keys and values so far.
-    caches: usize,
+    /// Caches of keys and values so far.
+    pub(super) caches: usize,
 }
 
 /// A matrix of the graph, or some rows of one.
@@ -52,28 +51,6 @@ impl<'a> Builder<'a> {
     pub fn batch(&mut self, name: &'static str) -> Id {
         let (shape, dtype) = self.shape.part(name);
         self.graph.leaf(Leaf::Batch(name), shape, dtype)
-    }
-
-    /// Attention of a decoder over `qkv` in rows that may have segments; `of` names the parts of the batch that say so, and which tokens
-    /// are padding. `bias` is there if the op is biased. Where the batch has a cache, keys and values go there and are read from there.
-    pub fn attention(&mut self, op: Attention, qkv: Id, of: [&'static str; 2], bias: Option<Id>) -> Result<Id> {
-        if let Some(capacity) = self.shape.cache {
-            return self.cached_attention(op, qkv, capacity);
-        }
-        let segmented = self.shape.segmented;
-        let mask = self.batch(of[usize::from(segmented)]);
-        let inputs: Vec<Id> = [qkv, mask].into_iter().chain(bias).collect();
-        self.graph.one(Attention { segmented, ..op }, &inputs)
-    }
-
-    fn cached_attention(&mut self, op: Attention, qkv: Id, capacity: usize) -> Result<Id> {
-        let Attention { heads, key_heads, head, scale, window, .. } = op;
-        let shape = vec![self.shape.batch, capacity, 2 * key_heads * head];
-        let cache = self.graph.leaf(Leaf::State(format!("cache.{}", self.caches)), shape, Dtype::F32);
-        self.caches += 1;
-        let [places, positions] = ["places", "positions"].map(|part| self.batch(part));
-        let cache = self.graph.one(Store, &[qkv, places, cache])?;
-        self.graph.one(CachedAttention { heads, key_heads, head, scale, window }, &[qkv, positions, cache])
     }
 
     /// Queries and keys turned by the angles of their positions.

@@ -118,7 +118,7 @@ impl Llama {
         let turned = b.turn(Rope { heads: heads + key_heads, head, back: false }, qkv, table)?;
         let window = self.windows[layer];
         let op = Attention { key_heads, causal: true, window, ..Attention::full(heads, heads * head) };
-        let context = b.attention(op, turned, ["mask", "segments"], None)?;
+        let context = b.attention(op, turned, ["mask", "segments"], &[])?;
         b.project(context, &[(&format!("{name}.o_proj"), self.common.hidden_size)], Form::biased(self.output_bias))
     }
 }

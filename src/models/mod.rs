@@ -1,5 +1,6 @@
 //! Model families: each file has one family's configuration and its forward graph, written once for every batch shape and device.
 
+mod attention;
 mod bert;
 mod distilbert;
 mod family;
@@ -167,7 +168,10 @@ impl Model {
         output: Output,
     ) -> Result<(Graph, Vec<Id>)> {
         let mut b = Builder::new(shape, layout, adapters, self.prefix(), &self.formats);
-        let states = self.family.states(&mut b)?;
+        let states = match output {
+            Output::Next => self.family.cached(&mut b)?,
+            _ => self.family.states(&mut b)?,
+        };
         let end = match output {
             Output::Embedding => self.embedding(&mut b, states)?,
             Output::Logits => self.logits(&mut b, states)?,
@@ -189,7 +193,6 @@ impl Model {
             }
             Output::Next => {
                 let language = self.language().expect("only a language model says what comes next");
-                let states = self.family.decoded(&mut b, states)?;
                 let last = b.last_state(states)?;
                 language.logits(&mut b, last)?
             }

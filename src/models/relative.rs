@@ -26,6 +26,13 @@ impl Buckets {
         b.graph.one(RelativeBias, &[weight, buckets])
     }
 
+    /// The module's `weight (buckets, heads)`, and its row for each distance from a query back to a key in a cache of `capacity` tokens.
+    pub fn back(&self, b: &mut Builder, module: &str, heads: usize, capacity: usize) -> [Id; 2] {
+        let weight = b.weight(&format!("{module}.weight"), vec![self.count, heads]);
+        let buckets = (0..capacity as i64).map(|back| self.of(-back) as u32).collect();
+        [weight, b.graph.leaf(Leaf::Constant(buckets), vec![capacity], Dtype::U32)]
+    }
+
     /// The bucket of a key that stands `ahead` tokens after the query: transformers' `_relative_position_bucket`, in its f32.
     fn of(&self, ahead: i64) -> usize {
         let (count, first, distance) = match (self.both_ways, ahead > 0) {

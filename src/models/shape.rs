@@ -17,6 +17,8 @@ pub struct BatchShape {
     pub segmented: bool,
     /// Tokens a row of the cache of keys and values has room for, where there is one: then rows are what follows on the tokens in it.
     pub cache: Option<usize>,
+    /// Tokens a row of what an encoder read that such a cache has room for. Where there is any, no encoder runs if `length` is 0.
+    pub room: usize,
 }
 
 impl BatchShape {
@@ -29,12 +31,18 @@ impl BatchShape {
             asked: batch.saturating_mul(length),
             segmented: false,
             cache: None,
+            room: 0,
         }
     }
 
     /// The same whose tokens follow on those in a cache for `capacity` of them; asked for is what comes after each row.
     pub const fn cached(batch: usize, length: usize, capacity: usize) -> BatchShape {
         BatchShape { asked: batch, cache: Some(capacity), ..BatchShape::new(batch, length) }
+    }
+
+    /// The same of a decoder beside an encoder, which reads `length` tokens a row if any, and whose keys and values have `room` in the cache.
+    pub const fn encoded(self, length: usize, room: usize) -> BatchShape {
+        BatchShape { length, room, ..self }
     }
 
     /// Positions are below this.
@@ -45,11 +53,12 @@ impl BatchShape {
     /// Shape and format of a part of the batch: one element a token, `(B, S)`, or `(B, W)` of a decoder of its own, one a row, `(B)`, one for
     /// each end of a span, `(B, 2)`, or one for each token that is asked for, `(N)`.
     pub fn part(&self, name: &str) -> (Shape, Dtype) {
-        let BatchShape { batch, length, written, asked, .. } = *self;
+        let BatchShape { batch, length, written, asked, room, .. } = *self;
         match name {
-            "ids" | "types" | "positions" | "places" | "segments" | "token_labels" => (vec![batch, length], Dtype::U32),
+            "ids" | "types" | "segments" | "token_labels" | "encoded_places" => (vec![batch, length], Dtype::U32),
             "mask" | "token_weights" => (vec![batch, length], Dtype::F32),
-            "decoder_ids" | "decoder_segments" => (vec![batch, written], Dtype::U32),
+            "positions" | "places" => (vec![batch, if room > 0 { written } else { length }], Dtype::U32),
+            "decoder_ids" | "decoder_segments" | "encoded_ends" => (vec![batch, written], Dtype::U32),
             "decoder_mask" => (vec![batch, written], Dtype::F32),
             "sources" | "source_order" | "asked" => (vec![asked], Dtype::U32),
             "asked_weights" => (vec![asked], Dtype::F32),

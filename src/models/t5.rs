@@ -103,7 +103,7 @@ impl T5 {
         RmsNorm::rows(self.layer_norm_epsilon, 0.0)
     }
 
-    /// A stack over `ids`; the decoder also looks at the encoder's states.
+    /// A stack over `ids`; the decoder also looks at the encoder's states, or at what a cache has of them.
     fn stack(&self, b: &mut Builder, stack: Stack, encoder: Option<Id>) -> Result<Id> {
         let (name, layers, ids, length) = match stack {
             Stack::Encoder => ("encoder", self.num_layers, "ids", b.shape.length),
@@ -111,10 +111,13 @@ impl T5 {
         };
         let buckets = Buckets { both_ways: stack == Stack::Encoder, ..self.buckets };
         let module = format!("{name}.block.0.layer.0.SelfAttention.relative_attention_bias");
-        let bias = buckets.bias(b, &module, self.num_heads, length)?;
+        let bias = match b.shape.cache.filter(|_| stack == Stack::Decoder) {
+            Some(capacity) => buckets.back(b, &module, self.num_heads, capacity).to_vec(),
+            None => vec![buckets.bias(b, &module, self.num_heads, length)?],
+        };
         let mut x = b.embed(&[(ids, "shared", self.common.vocab_size)], self.common.hidden_size)?;
         for layer in 0..layers {
-            x = self.block(b, x, stack, bias, encoder, &format!("{name}.block.{layer}"))?;
+            x = self.block(b, x, stack, &bias, encoder, &format!("{name}.block.{layer}"))?;
         }
         // The tied vocabulary wants states of another size (`scale_decoder_outputs`).
         let root = (self.common.hidden_size as f32).sqrt();
@@ -123,17 +126,20 @@ impl T5 {
         b.rms_norm(x, &format!("{name}.final_layer_norm"), norm, self.common.hidden_size)
     }
 
-    fn block(&self, b: &mut Builder, x: Id, stack: Stack, bias: Id, encoder: Option<Id>, name: &str) -> Result<Id> {
+    fn block(&self, b: &mut Builder, x: Id, stack: Stack, bias: &[Id], encoder: Option<Id>, name: &str) -> Result<Id> {
         b.checkpoint(x);
         let mut x = self.self_attention(b, x, stack, bias, &format!("{name}.layer.0"))?;
-        if let Some(encoder) = encoder {
-            x = self.cross_attention(b, x, encoder, &format!("{name}.layer.1"))?;
-        }
-        let last = if encoder.is_some() { 2 } else { 1 };
+        let last = match stack {
+            Stack::Encoder => 1,
+            Stack::Decoder => {
+                x = self.cross_attention(b, x, encoder, &format!("{name}.layer.1"))?;
+                2
+            }
+        };
         self.feed_forward(b, x, &format!("{name}.layer.{last}"))
     }
 
-    fn self_attention(&self, b: &mut Builder, x: Id, stack: Stack, bias: Id, name: &str) -> Result<Id> {
+    fn self_attention(&self, b: &mut Builder, x: Id, stack: Stack, bias: &[Id], name: &str) -> Result<Id> {
         let inner = self.num_heads * self.d_kv;
         let y = b.rms_norm(x, &format!("{name}.layer_norm"), self.norm(), self.common.hidden_size)?;
         let parts = ["q", "k", "v"].map(|part| format!("{name}.SelfAttention.{part}"));
@@ -144,25 +150,24 @@ impl T5 {
         let context = match stack {
             Stack::Encoder => {
                 let mask = b.batch("mask");
-                b.graph.one(op, &[qkv, mask, bias])?
+                b.graph.one(op, &[&[qkv, mask], bias].concat())?
             }
-            Stack::Decoder => b.attention(op, qkv, ["decoder_mask", "decoder_segments"], Some(bias))?,
+            Stack::Decoder => b.attention(op, qkv, ["decoder_mask", "decoder_segments"], bias)?,
         };
         let output = [(&*format!("{name}.SelfAttention.o"), self.common.hidden_size)];
         let attended = b.project(context, &output, Form::Unbiased)?;
         b.add(x, attended)
     }
 
-    fn cross_attention(&self, b: &mut Builder, x: Id, encoder: Id, name: &str) -> Result<Id> {
+    fn cross_attention(&self, b: &mut Builder, x: Id, encoder: Option<Id>, name: &str) -> Result<Id> {
         let inner = self.num_heads * self.d_kv;
         let y = b.rms_norm(x, &format!("{name}.layer_norm"), self.norm(), self.common.hidden_size)?;
         let part = |part: &str| format!("{name}.EncDecAttention.{part}");
         let queries = b.project_heads(y, &[(&part("q"), inner)], Form::Unbiased, self.d_kv)?;
         let keys = [(&*part("k"), inner), (&*part("v"), inner)];
-        let keys = b.project_heads(encoder, &keys, Form::Unbiased, self.d_kv)?;
+        let keys = encoder.map(|states| b.project_heads(states, &keys, Form::Unbiased, self.d_kv)).transpose()?;
         let op = Attention { scale: 1.0, apart: true, ..Attention::full(self.num_heads, inner) };
-        let mask = b.batch("mask");
-        let context = b.graph.one(op, &[queries, keys, mask])?;
+        let context = b.cross_attention(op, queries, keys)?;
         let attended = b.project(context, &[(&part("o"), self.common.hidden_size)], Form::Unbiased)?;
         b.add(x, attended)
     }
@@ -214,6 +219,11 @@ impl Family for T5 {
 
     fn decoded(&self, b: &mut Builder, states: Id) -> Result<Id> {
         self.stack(b, Stack::Decoder, Some(states))
+    }
+
+    fn cached(&self, b: &mut Builder) -> Result<Id> {
+        let encoder = if b.shape.length > 0 { Some(self.states(b)?) } else { None };
+        self.stack(b, Stack::Decoder, encoder)
     }
 
     fn language(&self) -> Option<Language> {

@@ -6,9 +6,10 @@ use crate::graph::{Io, Op, Shape};
 use crate::kernel::{AdapterKind, Kernel, grid};
 use candle_core::Tensor;
 
-/// Inputs `qkv (B S, (heads + 2 key_heads) head)`, of which the queries are read, `positions (B, S)` and the `cache (B, C, 2 key_heads head)`
-/// that [`super::Store`] left: a query at position p sees the keys in the places 0 to p of its text, and of these only the last `window`, where there
-/// is one. Positions are below C. Output `context (B S, heads head)`. Nothing is trained through it.
+/// Inputs `qkv (B S, (heads + 2 key_heads) head)`, of which the queries are read, or queries alone, `positions (B, S)` and the
+/// `cache (B, C, 2 key_heads head)` that [`super::Store`] left; then, if biased, the frozen `weight (buckets, heads)` and `buckets (C)`, its row
+/// for each distance from a query back to a key. A query at position p sees the keys in the places 0 to p of its text, and of these only the last
+/// `window`, where there is one. Positions are below C. Output `context (B S, heads head)`. Nothing is trained through it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CachedAttention {
     /// Heads of queries.
@@ -21,6 +22,8 @@ pub struct CachedAttention {
     pub scale: f32,
     /// How many of the last keys a query sees, where not all.
     pub window: Option<usize>,
+    /// Scores have a bias by the distance of query and key.
+    pub biased: bool,
 }
 
 impl Op for CachedAttention {
@@ -28,7 +31,9 @@ impl Op for CachedAttention {
         let (qkv, positions, cache) = (inputs[0], inputs[1], inputs[2]);
         let (queries, keys) = (self.heads * self.head, 2 * self.key_heads * self.head);
         let tokens = positions[0] * positions[1];
-        let fits = *qkv == [tokens, queries + keys] && cache[0] == positions[0] && cache[2] == keys;
+        let row_fits = qkv[1] == queries || qkv[1] == queries + keys;
+        let bias_fits = !self.biased || (inputs[3][1] == self.heads && *inputs[4] == [cache[1]]);
+        let fits = qkv[0] == tokens && row_fits && cache[0] == positions[0] && cache[2] == keys && bias_fits;
         if !fits || !self.heads.is_multiple_of(self.key_heads) {
             let reason = format!("qkv {qkv:?}, positions {positions:?}, cache {cache:?}");
             return Err(Error::Shape { op: format!("{self:?}"), reason });
@@ -40,10 +45,12 @@ impl Op for CachedAttention {
         let positions = integers(&inputs[1])?;
         let (batch, capacity, columns) = inputs[2].dims3()?;
         let (head, shared_by, length) = (self.head, self.heads / self.key_heads, positions.len() / batch);
-        let (hidden, row) = (self.heads * head, self.heads * head + columns);
+        let (hidden, row) = (self.heads * head, inputs[0].dim(1)?);
+        let buckets = if self.biased { integers(&inputs[4])? } else { Vec::new() };
         let mut context = vec![0.0; positions.len() * hidden];
         let mut scores = Vec::with_capacity(capacity);
-        with_floats(&[&inputs[0], &inputs[2]], |x| {
+        let floats: Vec<&Tensor> = [&inputs[0], &inputs[2]].into_iter().chain(inputs.get(3)).collect();
+        with_floats(&floats, |x| {
             for (token, (out, position)) in context.chunks_exact_mut(hidden).zip(&positions).enumerate() {
                 let end = *position as usize + 1;
                 let first = end - end.min(self.window.unwrap_or(end));
@@ -54,6 +61,9 @@ impl Op for CachedAttention {
                     let keys = seen.chunks_exact(columns).map(|row| &row[key..key + head]);
                     scores.clear();
                     scores.extend(keys.map(|key| dot(query, key) * self.scale));
+                    for (score, bucket) in scores.iter_mut().rev().zip(&buckets) {
+                        *score += x[2][*bucket as usize * self.heads + at];
+                    }
                     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                     scores.iter_mut().for_each(|score| *score = exp(*score - most));
                     let sum = scores.iter().sum::<f32>();
@@ -82,10 +92,16 @@ impl Op for CachedAttention {
             ("heads", self.heads),
             ("key_heads", self.key_heads),
             ("head", self.head),
+            ("row", io.inputs[0][1]),
             ("window", self.window.unwrap_or(0)),
             ("lanes", lanes),
         ];
-        Kernel::new(include_str!("cached_attention.wgsl"), 3, &sizes, grid(count)).with("scale", self.scale)
+        let mut kernel = Kernel::new(include_str!("cached_attention.wgsl"), 5, &sizes, grid(count));
+        if !self.biased {
+            // Cache and positions stand in for the weight and the buckets that are absent.
+            kernel.inputs = vec![0, 1, 2, 2, 1];
+        }
+        kernel.with("scale", self.scale).with("biased", self.biased)
     }
 }
 

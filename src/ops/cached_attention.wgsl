@@ -1,10 +1,12 @@
 // Attention over a cache of keys and values. One workgroup computes one head of one token: its invocations share 64 keys at a time, then the
 // columns of the head, and rescale what they have when a larger score turns up (online softmax, arXiv 1805.02867).
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>; // (tokens, (heads + 2 key_heads) head), queries first
+@group(0) @binding(0) var<storage, read> qkv: array<f32>; // (tokens, row), queries first
 @group(0) @binding(1) var<storage, read> positions: array<u32>; // (tokens)
 @group(0) @binding(2) var<storage, read> cache: array<f32>; // (tokens / length, capacity, 2 key_heads head), keys first
-@group(0) @binding(3) var<storage, read_write> context: array<f32>; // (tokens, heads head)
+@group(0) @binding(3) var<storage, read> weight: array<f32>; // (buckets, heads), if biased
+@group(0) @binding(4) var<storage, read> buckets: array<u32>; // (capacity), of each distance from a query back to a key, if biased
+@group(0) @binding(5) var<storage, read_write> context: array<f32>; // (tokens, heads head)
 
 override tokens: u32 = 4u;
 override length: u32 = 2u;
@@ -12,8 +14,10 @@ override capacity: u32 = 8u;
 override heads: u32 = 2u;
 override key_heads: u32 = 1u;
 override head: u32 = 16u;
+override row: u32 = 64u;
 override window: u32 = 0u; // 0 is none
 override scale: f32 = 1.0;
+override biased: bool = false;
 override lanes: u32 = 64u;
 
 const TILE = 64u;
@@ -32,7 +36,7 @@ fn main(
     }
     let token = at / heads;
     let columns = 2u * key_heads * head;
-    let query = token * (heads * head + columns) + at % heads * head;
+    let query = token * row + at % heads * head;
     let text = token / length * capacity * columns;
     let key = text + at % heads / (heads / key_heads) * head;
     let value = key + key_heads * head;
@@ -51,7 +55,11 @@ fn main(
             for (var column = 0u; column < head; column++) {
                 score += qkv[query + column] * cache[other + column];
             }
-            scores[i] = score * scale;
+            score *= scale;
+            if (biased) {
+                score += weight[buckets[end - 1u - tile - i] * heads + at % heads];
+            }
+            scores[i] = score;
         }
         workgroupBarrier();
         let before = most;

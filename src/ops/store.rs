@@ -6,7 +6,7 @@ use crate::graph::{Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
 use candle_core::{CpuStorage, InplaceOp3, Layout, Tensor};
 
-/// Inputs `qkv (B S, (heads + 2 key_heads) head)` (query, key and value side by side), `places (B, S)` and
+/// Inputs `qkv (B S, (heads + 2 key_heads) head)` (query, key and value side by side) or keys and values alone, `places (B, S)` and
 /// `cache (B, C, 2 key_heads head)`, which is changed in place: keys and values of each token go to its place in the cache's row of its text. A
 /// token whose place is not below C is left out. No two tokens of a text may have the same place. Nothing is trained through it.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ struct Write(Vec<u32>);
 impl Op for Store {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
         let (qkv, places, cache) = (inputs[0], inputs[1], inputs[2]);
-        if qkv[0] != places[0] * places[1] || cache[0] != places[0] || qkv[1] <= cache[2] {
+        if qkv[0] != places[0] * places[1] || cache[0] != places[0] || qkv[1] < cache[2] {
             let reason = format!("qkv {qkv:?}, places {places:?}, cache {cache:?}");
             return Err(Error::Shape { op: "Store".into(), reason });
         }

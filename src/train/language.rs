@@ -33,6 +33,7 @@ impl LanguageBatch<'_> {
             asked: self.rows.iter().map(|row| row.sequence.asked_for()).sum::<usize>().max(1),
             segmented: self.rows.iter().any(|row| row.sequence.segmented()),
             cache: None,
+            room: 0,
         }
     }
 
@@ -44,7 +45,7 @@ impl LanguageBatch<'_> {
         // An encoder-decoder model knows what its decoder starts with.
         let length = if padding.start.is_some() {
             let texts = self.rows.iter().map(|row| row.input.as_deref().unwrap_or_default());
-            let [ids, mask] = texts_of(texts, shape.batch, shape.length, padding);
+            let [ids, mask] = padded_texts(texts, shape.batch, shape.length, padding);
             inputs.extend([("ids", ids), ("mask", mask)]);
             shape.written
         } else {
@@ -55,7 +56,7 @@ impl LanguageBatch<'_> {
             None => ["ids", "mask", "segments"],
         };
         let texts = self.rows.iter().map(|row| row.sequence.ids.as_slice());
-        let [ids, mask] = texts_of(texts, shape.batch, length, padding);
+        let [ids, mask] = padded_texts(texts, shape.batch, length, padding);
         let (positions, marks) = self.places(shape.batch, length);
         inputs.extend(names.into_iter().zip([ids, mask, marks]));
         inputs.push(("positions", positions));
@@ -115,8 +116,13 @@ impl LanguageBatch<'_> {
     }
 }
 
-/// Ids and mask of padded texts.
-fn texts_of<'a>(texts: impl Iterator<Item = &'a [u32]>, batch: usize, length: usize, padding: Padding) -> [Data; 2] {
+/// Ids and mask of padded texts, `(batch, length)` each. Rows without text attend to one padding token, so that they stay finite.
+pub fn padded_texts<'a>(
+    texts: impl Iterator<Item = &'a [u32]>,
+    batch: usize,
+    length: usize,
+    padding: Padding,
+) -> [Data; 2] {
     let (mut ids, mut mask) = (vec![padding.token; batch * length], vec![0.0; batch * length]);
     (0..batch).for_each(|row| mask[row * length] = 1.0);
     for (row, text) in texts.enumerate() {

@@ -20,7 +20,7 @@ mod settings;
 pub use adafactor::Adafactor;
 pub use adamw::AdamW;
 pub use batch::{Batch, Encoded, Target, bucket};
-pub use language::{LanguageBatch, padded};
+pub use language::{LanguageBatch, padded, padded_texts};
 pub use layer_rates::LayerRates;
 pub use metrics::{Metrics, argmax, best_span, softmax};
 pub use optimizer::Optimizer;

@@ -1,6 +1,7 @@
 //! JavaScript values to ours and back.
 
 use super::error::bad_option;
+use crate::backend::Backend;
 use crate::error::Error;
 use crate::session::{Embeddings, Example, Session, Start};
 use crate::train::Objective;
@@ -36,17 +37,23 @@ pub struct Memory {
     activation_bytes: u64,
     adapter_bytes: usize,
     wasm_bytes: usize,
+    gpu_bytes: u64,
     programs: usize,
 }
 
 impl Memory {
     /// What a session holds.
     pub fn of(session: &Session) -> Memory {
+        let gpu_bytes = match session.backend() {
+            Some(Backend::Gpu(gpu)) => gpu.held_bytes(),
+            Some(Backend::Cpu(_)) | None => 0,
+        };
         Memory {
             weight_bytes: session.weight_bytes(),
             activation_bytes: session.activation_bytes(),
             adapter_bytes: session.adapter_bytes(),
             wasm_bytes: core::arch::wasm32::memory_size(0) * 65_536,
+            gpu_bytes,
             programs: session.program_count(),
         }
     }

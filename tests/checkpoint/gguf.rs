@@ -147,32 +147,6 @@ fn a_byte_level_tokenizer_is_that_of_the_models_own_file() {
     }
 }
 
-/// Texts with spaces, characters without a token, and many at random; nothing is lost on the way back.
-#[test]
-fn a_sentencepiece_tokenizer_gives_the_ids_of_sentencepiece() {
-    let goldens: serde_json::Value =
-        serde_json::from_slice(include_bytes!("../fixtures/gguf/sentencepiece.json")).unwrap();
-    let files: [(&str, &[u8]); 2] = [
-        ("sentencepiece", include_bytes!("../fixtures/gguf/sentencepiece.gguf")),
-        ("sentencepiece-gemma", include_bytes!("../fixtures/gguf/sentencepiece-gemma.gguf")),
-    ];
-    for (name, file) in files {
-        let bytes = parse(file).unwrap().unwrap().metadata.tokenizer().unwrap();
-        let (found, whole) =
-            (Tokenizer::from_bytes(&bytes).unwrap(), tokenizers::Tokenizer::from_bytes(&bytes).unwrap());
-        let texts = goldens[name].as_array().unwrap();
-        assert!(texts.len() > 100);
-        for golden in texts {
-            let text = golden[0].as_str().unwrap();
-            let expected: Vec<u32> = serde_json::from_value(golden[1].clone()).unwrap();
-            assert_eq!(found.plain(text).unwrap(), expected, "{name} {text:?}");
-            assert_eq!(whole.decode(&expected, true).unwrap(), text.replace('\u{2581}', " "), "{name}");
-            let row = found.encode(text, None, 500).unwrap().ids;
-            assert_eq!((row[0], &row[1..]), (1, expected.as_slice()), "<s> begins it");
-        }
-    }
-}
-
 #[test]
 fn a_sentencepiece_tokenizer_needs_scores_and_tokens_of_a_sane_length() {
     use Setting::*;

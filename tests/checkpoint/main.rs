@@ -4,4 +4,5 @@
 mod config;
 mod gguf;
 mod safetensors;
+mod sentencepiece;
 mod tokenizer;

@@ -51,6 +51,14 @@ test("a conversation alone is one prompt", async (t) => {
   assert.deepEqual(begun(session), [[{ rendered: "<y>" }], { active: [] }, { maxNewTokens: 1, stop: ["a", "b"] }]);
 });
 
+test("encoder-decoder models generate from texts, and know no conversations", async (t) => {
+  const { model, session } = await load(t, {}, { task: "text2text-generation", chatTemplate: undefined });
+  const found = await model.generate(["ab", "c"], { maxNewTokens: 2 });
+  assert.deepEqual(found.map(({ text }) => text), ["01", "01"]);
+  assert.deepEqual(begun(session), [["ab", "c"], { active: [] }, { maxNewTokens: 2, stop: [] }]);
+  await assert.rejects(model.generate([{ role: "user", content: "y" }]), (error) => error.code === "bad-option" && /prompt of input 0/.test(error.message));
+});
+
 test("stopping, or leaving the loop, ends it with what there is", async (t) => {
   const { model, session } = await load(t, { delay: 1 });
   for (const leave of [true, false]) {

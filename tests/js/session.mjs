@@ -178,7 +178,7 @@ export class FakeSession {
   }
   memory() {
     if (this.#busy) throw new Error("recursive use of an object detected");
-    return { weightBytes: 100, activationBytes: 10, adapterBytes: this.adapters.size, wasmBytes: 1000, programs: 1 };
+    return { weightBytes: 100, activationBytes: 10, adapterBytes: this.adapters.size, wasmBytes: 1000, gpuBytes: 0, programs: 1 };
   }
   planText(...args) {
     return `plan of ${args.join(" ")}`;

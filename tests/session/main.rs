@@ -19,6 +19,7 @@ mod resume;
 mod shifts;
 #[path = "../support/mod.rs"]
 mod support;
+mod text2text;
 mod tokens;
 mod train;
 mod validation;

@@ -89,17 +89,20 @@ fn a_merged_gguf_is_the_file_but_for_its_scales() {
         merged_as(&mut session, "ones", GGUF)
     };
     assert_eq!(ones, [&own[..4], &3_u32.to_le_bytes(), &own[8..]].concat()[..ones.len()]);
-    write_for_python("mixed", &file);
+    write_for_python(&session, "mixed", &file);
 }
 
 fn add_ones(session: &mut Session) {
     session.add_adapter("ones", Default::default()).unwrap();
 }
 
-/// Left for a check with PyPI's gguf: see tests/python/gguf.sh.
-fn write_for_python(name: &str, file: &[u8]) {
+/// Left with the adapter that is folded in, for a check with PyPI's gguf: see tests/python/gguf.sh.
+fn write_for_python(session: &Session, name: &str, file: &[u8]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/gguf-for-python");
-    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(folder.join(name)).unwrap();
+    for (part, bytes) in session.save_adapter("a").unwrap() {
+        std::fs::write(folder.join(name).join(part), bytes).unwrap();
+    }
     std::fs::write(folder.join(format!("{name}.gguf")), file).unwrap();
     let mut elements = Vec::new();
     for tensor in &parse(file).tensors {
@@ -163,7 +166,7 @@ fn every_family_is_written_as_llama_cpp_has_it() {
             // One taken from a norm's weight and added again may differ in the last bit.
             assert_close(&before.name, &numbers(&ones, after), &numbers(&own, before), 1e-6);
         }
-        write_for_python(family, &file);
+        write_for_python(&session, family, &file);
     }
     let mut session = loaded(&bytes("gguf/bert.gguf"), Task::FeatureExtraction);
     add(
@@ -173,7 +176,7 @@ fn every_family_is_written_as_llama_cpp_has_it() {
     let expected = embed(&mut session, &active(&["a"]));
     let file = merged_as(&mut session, "a", MergeOptions::default());
     assert_close("bert", &embed(&mut loaded(&file, Task::FeatureExtraction), &BASE), &expected, 1e-4);
-    write_for_python("bert", &file);
+    write_for_python(&session, "bert", &file);
 }
 
 #[test]

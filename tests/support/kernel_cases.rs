@@ -102,7 +102,8 @@ pub fn attention() -> Vec<Case> {
     plain.chain(others).collect()
 }
 
-/// Queries, keys and values of `length` tokens behind others, and a cache for `capacity`; the longest sees more keys than one tile holds.
+/// Queries, keys and values of `length` tokens behind others, or queries alone, with biases and without, and a cache for `capacity`; the longest
+/// sees more keys than one tile holds.
 pub fn cached_attention() -> Vec<Case> {
     let each = |(batch, length, capacity, heads, key_heads, head): (usize, usize, usize, usize, usize, usize)| {
         let keys = 2 * key_heads * head;
@@ -111,8 +112,17 @@ pub fn cached_attention() -> Vec<Case> {
             below(capacity as u32, &[batch, length]),
             floats(&[batch, capacity, keys]),
         ];
-        [None, Some(1), Some(5), Some(70)]
-            .map(|window| Case::new(CachedAttention { heads, key_heads, head, scale: 0.4, window }, inputs.to_vec()))
+        let plain = CachedAttention { heads, key_heads, head, scale: 0.4, window: None, biased: false };
+        let windows = [None, Some(1), Some(5), Some(70)].map(|window| CachedAttention { window, ..plain });
+        let with_keys = windows.into_iter().map({
+            let inputs = inputs.clone();
+            move |op| Case::new(op, inputs.to_vec())
+        });
+        let alone = [floats(&[batch * length, heads * head]), inputs[1].clone(), inputs[2].clone()];
+        let bias = [floats(&[7, heads]), below(7, &[capacity])];
+        let biased = [None, Some(5)].map(|window| CachedAttention { window, biased: true, ..plain });
+        let biased = biased.map(|op| Case::new(op, [inputs.as_slice(), &bias].concat()));
+        with_keys.chain(biased).chain([Case::new(plain, alone.to_vec())])
     };
     let shapes =
         [(1, 1, 1, 1, 1, 4), (1, 1, 200, 9, 3, 64), (3, 7, 150, 4, 1, 5), (2, 40, 64, 4, 2, 12), (1, 2, 70, 2, 2, 130)];
@@ -467,7 +477,10 @@ pub fn store() -> Vec<Case> {
         ];
         Case::new(Store, inputs)
     };
-    [(1, 1, 1, 1, 2), (3, 1, 20, 61, 6), (2, 9, 20, 16, 64), (70, 300, 512, 24, 250)].into_iter().map(each).collect()
+    [(1, 1, 1, 1, 2), (3, 1, 20, 61, 6), (2, 9, 20, 16, 64), (3, 5, 11, 0, 12), (70, 300, 512, 24, 250)]
+        .into_iter()
+        .map(each)
+        .collect()
 }
 
 pub fn token_loss() -> Vec<Case> {

@@ -21,9 +21,8 @@ export class MemoryPanel {
   show(): void {
     const model = this.#workbench.model;
     if (!model) return;
-    const { weightBytes, activationBytes, adapterBytes, wasmBytes } = model.memory();
-    // On the CPU weights and activations lie inside the wasm memory, on a GPU beside it.
-    const total = model.device === "wasm" ? Math.max(wasmBytes, weightBytes + activationBytes + adapterBytes) : wasmBytes + weightBytes + activationBytes + adapterBytes;
+    const { weightBytes, activationBytes, adapterBytes, wasmBytes, gpuBytes } = model.memory();
+    const total = wasmBytes + gpuBytes; // weights and activations lie in one of the two
     this.peakBytes = Math.max(this.peakBytes, total);
     const facts: [string, number][] = [
       ["In use", total], ["Most so far", this.peakBytes], ["Model weights", weightBytes], ["Activations", activationBytes], ["Adapters", adapterBytes], ["WebAssembly memory", wasmBytes],

@@ -1,44 +1,87 @@
-// ia3-web on the same generation as the peers: the package as a page loads it, in its worker, the file in its cache after the first load.
+// ia3-web on language models: the package as a page loads it, the file in its cache after the first load. On the processor it runs in its
+// worker, on WebGPU in the page's thread, where its calls can be counted.
 
-import { DECODE, FILE, prompt } from "./language.mjs";
+import { Tally } from "../../../www/src/bench/calls.ts";
+import { DECODE, fileOf, learned, prompt, TRAIN } from "./language.mjs";
 
-export async function open(device) {
+const ADAPTER = "bench";
+/** More than are ever timed. */
+const STEPS = 1000;
+
+export async function open(device, format) {
   const { Model } = await import("/pkg/index.js");
-  const loaded = () => Model.fromPretrained(`${location.origin}/hub/${FILE}`, { task: "text-generation", device });
+  const options = { task: "text-generation", device, worker: device === "wasm", warmUp: false };
+  const loaded = () => Model.fromPretrained(location.origin + fileOf(format), options);
   return {
     "generate-load": () => load(loaded),
-    "generate-prefill": () => generation(loaded, ({ firstMs }) => firstMs),
-    "generate-decode": () => generation(loaded, ({ restMs }) => restMs),
+    "generate-prefill": () => prefill(loaded),
+    "generate-decode": () => decode(loaded),
+    "language-train": () => train(loaded),
   };
 }
 
 function load(loaded) {
-  let before;
+  let model;
   const sample = async () => {
-    before?.dispose();
+    model?.dispose();
     const start = performance.now();
-    before = await loaded();
-    return performance.now() - start;
+    model = await loaded();
+    return { ms: performance.now() - start };
   };
-  return { sample };
+  return { sample, memory: () => memoryOf(model) };
 }
 
-/** `part` chooses which time of a generation is wanted. */
-async function generation(loaded, part) {
+async function prefill(loaded) {
   const model = await loaded();
   let at = 0;
-  return { sample: async () => part(await generate(model, prompt(at++))) };
+  const sample = async () => {
+    const start = performance.now();
+    await model.generate(prompt(at++), { maxNewTokens: 1 });
+    return { ms: performance.now() - start };
+  };
+  return { sample, memory: () => memoryOf(model) };
 }
 
-async function generate(model, text) {
-  const start = performance.now();
-  let first;
-  let written = 0;
-  for await (const _ of model.generate(text, { maxNewTokens: DECODE + 1, temperature: 0 })) {
-    first ??= performance.now();
-    written++;
-  }
-  const end = performance.now();
-  if (written !== DECODE + 1) throw new Error(`ia3-web wrote ${written} tokens instead of ${DECODE + 1}`);
-  return { firstMs: first - start, restMs: end - first };
+/** The time and the calls of one token. The prompt is always the same, whose keys and values are kept, so only the first run reads it. */
+async function decode(loaded) {
+  const model = await loaded();
+  const count = DECODE[model.device];
+  const sample = async () => {
+    let written = 0;
+    let start;
+    let tally;
+    for await (const _ of model.generate(prompt(0), { maxNewTokens: count + 1 })) {
+      if (written++ > 0) continue;
+      start = performance.now();
+      tally = new Tally();
+    }
+    const ms = (performance.now() - start) / count;
+    if (written !== count + 1) throw new Error(`ia3-web wrote ${written} tokens instead of ${count + 1}`);
+    return { ms, calls: tally.perRun(count) };
+  };
+  return { sample, memory: () => memoryOf(model) };
+}
+
+/** A step as the engine times it: forward, backward and the optimizer. */
+async function train(loaded) {
+  const model = await loaded();
+  await model.addAdapter(ADAPTER);
+  const events = model.train(ADAPTER, learned(), { ...TRAIN, steps: STEPS })[Symbol.asyncIterator]();
+  let memory;
+  const sample = async () => {
+    for (;;) {
+      const { value: event, done } = await events.next();
+      if (done) throw new Error("ia3-web stopped training");
+      if (event.type !== "step") continue;
+      memory = memoryOf(model);
+      return { ms: event.ms, answer: event.loss };
+    }
+  };
+  return { sample, memory: () => memory };
+}
+
+/** WebAssembly gives no memory back, so its size is the most that was needed so far. */
+function memoryOf(model) {
+  const { wasmBytes, activationBytes } = model.memory();
+  return { wasmBytes, activationBytes };
 }

@@ -12,19 +12,23 @@ const LIBRARIES = {
 };
 
 /**
- * @returns the stopwatch's figures, and as `answer` a number of the first result, which all peers must agree on
+ * @returns the stopwatch's figures, bytes in use after the last run, and as `answer` a number of the first result, which all must agree on
  */
-export async function measure({ library, device, task, limits }) {
+export async function measure({ library, device, task, format, limits }) {
   countCalls();
   const { open } = await LIBRARIES[library]();
-  const tasks = await open(device);
-  const { run, sample, repeat } = await tasks[task]();
+  const tasks = await open(device, format);
+  const { run, sample, repeat, memory } = await tasks[task]();
   const watch = new Stopwatch(limits, repeat);
   let answer;
+  let calls;
   while (!watch.enough) {
-    // A task of which only a part is wanted takes the time itself.
+    // A task of which only a part is wanted takes the time itself, and counts the part's calls where there are others.
     if (sample) {
-      watch.add(await sample());
+      const found = await sample();
+      watch.add(found.ms);
+      answer ??= found.answer;
+      calls = found.calls;
       continue;
     }
     await watch.time(async () => {
@@ -32,11 +36,5 @@ export async function measure({ library, device, task, limits }) {
       answer ??= found;
     });
   }
-  return { ...watch.figures, ...(sample && { heldBytes: await heldBytes() }), answer };
-}
-
-/** What the page and its workers hold, WebAssembly's memory included, once what is no longer needed has been collected. */
-async function heldBytes() {
-  const { bytes } = await performance.measureUserAgentSpecificMemory();
-  return bytes;
+  return { ...watch.figures, ...calls, ...(await memory?.()), answer };
 }

@@ -1,19 +1,22 @@
-// wllama: llama.cpp in WebAssembly, with one thread.
+// wllama: llama.cpp in WebAssembly, with one thread. It rounds what it multiplies weights with to 8 bits, and has SIMD code for Q8_0 but not
+// for Q4_1, so both are measured. It cannot train.
 
 import { LoggerWithoutDebug, Wllama } from "@wllama/wllama";
-import { DECODE, FILE, PREFILL, prompt } from "./language.mjs";
+import { DECODE, fileOf, PREFILL, prompt } from "./language.mjs";
+import { wasmBytes, watchWorkers } from "./worker-memory.mjs";
 
 const MODULE = { default: "/npm/@wllama/wllama/esm/wasm/wllama.wasm" };
 /** As much context as is used, and one conversation at a time. */
 const OPTIONS = { n_threads: 1, n_gpu_layers: 0, n_ctx: 512, n_parallel: 1 };
 
-export async function open(device) {
+export async function open(device, format) {
   if (device !== "wasm") throw new Error(`wllama is measured on wasm alone, not on ${device}`);
-  const file = await (await fetch(`/hub/${FILE}`)).blob();
+  watchWorkers();
+  const file = await (await fetch(fileOf(format))).blob();
   return {
     "generate-load": () => load(file),
-    "generate-prefill": () => generation(file, ({ firstMs }) => firstMs),
-    "generate-decode": () => generation(file, ({ restMs }) => restMs),
+    "generate-prefill": () => generation(file, 1, ({ firstMs }) => firstMs),
+    "generate-decode": () => generation(file, DECODE.wasm + 1, ({ restMs }) => restMs / DECODE.wasm),
   };
 }
 
@@ -29,20 +32,24 @@ function load(file) {
     await before?.exit();
     const start = performance.now();
     before = await loaded(file);
-    return performance.now() - start;
+    return { ms: performance.now() - start };
   };
-  return { sample };
+  return { sample, memory };
 }
 
-/** `part` chooses which time of a generation is wanted. */
-async function generation(file, part) {
+/** Generates `count` tokens a run; `part` chooses which time of it is wanted. */
+async function generation(file, count, part) {
   const wllama = await loaded(file);
   let at = 0;
-  return { sample: async () => part(await generate(wllama, prompt(at++))) };
+  return { sample: async () => ({ ms: part(await generate(wllama, prompt(at++), count)) }), memory };
 }
 
-async function generate(wllama, text) {
-  const options = { prompt: text, max_tokens: DECODE + 1, temperature: 0, ignore_eos: true, stream: true };
+async function memory() {
+  return { wasmBytes: await wasmBytes() };
+}
+
+async function generate(wllama, text, count) {
+  const options = { prompt: text, max_tokens: count, temperature: 0, ignore_eos: true, stream: true };
   const start = performance.now();
   let first;
   let timings;
@@ -52,6 +59,6 @@ async function generate(wllama, text) {
   }
   const end = performance.now();
   const { prompt_n: read, predicted_n: written } = timings;
-  if (read !== PREFILL || written !== DECODE + 1) throw new Error(`wllama read ${read} tokens and wrote ${written}`);
+  if (read !== PREFILL || written !== count) throw new Error(`wllama read ${read} tokens and wrote ${written}`);
   return { firstMs: first - start, restMs: end - first };
 }

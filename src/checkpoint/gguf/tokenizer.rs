@@ -51,14 +51,14 @@ impl Metadata<'_> {
             .zip(&kinds)
             .enumerate()
             .filter(|(_, (name, kind))| match **kind {
-                CONTROL => true,
+                CONTROL | UNKNOWN => true,
                 // Those of white space are found as others are, by their merges.
                 USER_DEFINED => !name.trim_matches([START, ' ', '\n', '\t', '\r']).is_empty(),
                 _ => false,
             })
             .map(|(id, (name, kind))| {
                 json!({"id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false,
-                    "normalized": false, "special": *kind == CONTROL})
+                    "normalized": false, "special": *kind != USER_DEFINED})
             })
             .collect();
         let parts = match self.text("tokenizer.ggml.model")? {

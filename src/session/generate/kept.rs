@@ -1,12 +1,12 @@
-//! What stays on the device from token to token and from one generation to the next: keys and values of the tokens read so far, and the
-//! programs that use them.
+//! What stays on the device from token to token and from one generation to the next: keys and values of the tokens read so far, those of
+//! what an encoder read, and the programs that use them.
 
 use crate::backend::{Backend, Data, Inputs, States};
 use crate::error::Result;
-use crate::models::{BatchShape, Model, Output};
+use crate::models::{BatchShape, Model, Output, Padding};
 use crate::session::answering::Answering;
 use crate::session::programs::{Key, Programs};
-use crate::train::{bucket, forward_plan};
+use crate::train::{bucket, forward_plan, padded_texts};
 
 /// Tokens of a prompt that run together at most.
 const MOST_AT_ONCE: usize = 512;
@@ -20,26 +20,43 @@ pub struct Kept {
     programs: Programs,
     with: Answering,
     capacity: usize,
+    /// Tokens that an encoder reads at most.
+    room: usize,
+    /// What the encoder read for each row; empty where there is none, or it has read nothing yet.
+    encoded: Vec<Vec<u32>>,
     /// Tokens of each row whose keys and values are in the cache.
     cached: Vec<Vec<u32>>,
     bytes: u64,
 }
 
 impl Kept {
-    /// An empty cache for rows of `tokens` tokens at most.
-    pub async fn new(model: &Model, backend: &mut Backend, with: &Answering, tokens: usize) -> Result<Kept> {
-        let (rows, capacity) = (with.slots.len(), capacity(tokens, model.common().longest));
-        let shape = BatchShape::cached(rows, 1, capacity);
+    /// An empty cache for rows of `tokens` tokens at most, and for `texts` of an encoder, or texts of their length.
+    pub async fn new(
+        model: &Model,
+        backend: &mut Backend,
+        with: &Answering,
+        texts: &[Vec<u32>],
+        tokens: usize,
+    ) -> Result<Kept> {
+        let longest = model.common().longest;
+        let room = longest_of(texts).map_or(0, |tokens| bucket(tokens, longest, backend.kind()));
+        // A decoder beside an encoder knows no last position.
+        let capacity = capacity(tokens, if room > 0 { usize::MAX } else { longest });
+        let rows = with.slots.len();
+        let mut shape = BatchShape::cached(rows, 1, capacity);
+        if room > 0 {
+            shape = shape.encoded(0, room);
+        }
         let plan = forward_plan(model, shape, &with.layout, with.adapters, Output::Next)?;
         let bytes = plan.states().map(|(_, shape)| 4 * shape.iter().map(|size| *size as u64).product::<u64>()).sum();
         let states = backend.states(&plan).await?;
         let (programs, cached) = (Programs::default(), vec![Vec::new(); rows]);
-        Ok(Kept { states, programs, with: with.clone(), capacity, cached, bytes })
+        Ok(Kept { states, programs, with: with.clone(), capacity, room, encoded: Vec::new(), cached, bytes })
     }
 
     /// Is this of the same rows with the same adapters, and large enough?
-    pub fn serves(&self, with: &Answering, tokens: usize) -> bool {
-        self.with.same(with) && self.capacity >= tokens
+    pub fn serves(&self, with: &Answering, texts: &[Vec<u32>], tokens: usize) -> bool {
+        self.with.same(with) && self.capacity >= tokens && longest_of(texts).is_none_or(|tokens| self.room >= tokens)
     }
 
     /// Bytes of the cache and of the programs' working memory, of all of them or of the largest.
@@ -52,15 +69,21 @@ impl Kept {
         self.programs.len()
     }
 
-    /// Logits of what follows each of the rows, None for those that are not asked for. Only the tokens run that do not stand in the cache
-    /// already; `count` is told how many those are.
+    /// Logits of what follows each of the rows, None for those that are not asked for. `texts` are what an encoder reads for all of them, where
+    /// there is one. Only the tokens run that do not stand in the cache already; `count` is told how many those are.
     pub async fn follow(
         &mut self,
         model: &Model,
         backend: &mut Backend,
+        texts: &[Vec<u32>],
         rows: &[Option<&[u32]>],
         count: &mut usize,
     ) -> Result<Vec<Option<Vec<f32>>>> {
+        if self.encoded != texts {
+            // Keys and values of other texts are of no use: every state has looked at the whole text of its row.
+            self.encoded.clear();
+            self.cached.iter_mut().for_each(Vec::clear);
+        }
         for (row, cached) in rows.iter().zip(&mut self.cached) {
             let Some(row) = row else { continue };
             let common = row.iter().zip(cached.iter()).take_while(|(a, b)| a == b).count();
@@ -79,7 +102,10 @@ impl Kept {
                 1 => 1,
                 most => bucket(most, self.capacity, backend.kind()),
             };
-            let logits = self.run(model, backend, rows, length).await?;
+            let unread = if self.encoded == texts { &[][..] } else { texts };
+            let logits = self.run(model, backend, unread, rows, length).await?;
+            self.encoded.extend_from_slice(unread);
+            *count += unread.iter().map(Vec::len).sum::<usize>();
             for ((row, cached), (logits, found)) in
                 rows.iter().zip(&mut self.cached).zip(logits.into_iter().zip(&mut found))
             {
@@ -92,16 +118,24 @@ impl Kept {
         }
     }
 
-    /// Runs the next `length` tokens of each row.
+    /// Runs an encoder over `texts`, if there are any, and the next `length` tokens of each row.
     async fn run(
         &mut self,
         model: &Model,
         backend: &mut Backend,
+        texts: &[Vec<u32>],
         rows: &[Option<&[u32]>],
         length: usize,
     ) -> Result<Vec<Vec<f32>>> {
-        let shape = BatchShape::cached(rows.len(), length, self.capacity);
-        let inputs = self.inputs(rows, length, model.common().padding.token);
+        let mut shape = BatchShape::cached(rows.len(), length, self.capacity);
+        let padding = model.common().padding;
+        let mut inputs = self.inputs(rows, length, padding.token);
+        if self.room > 0 {
+            let read = longest_of(texts).map_or(0, |tokens| bucket(tokens, self.room, backend.kind()));
+            shape = shape.encoded(read, self.room);
+            let encoded = if texts.is_empty() { &self.encoded } else { texts };
+            inputs.extend(encoder_inputs(encoded, shape, padding));
+        }
         let Answering { layout, adapters, table, .. } = &self.with;
         let key = Key { shape, adapters: *adapters, layout: layout.clone(), output: Output::Next };
         let program = self.programs.get(key, model, backend, Some(&self.states)).await?;
@@ -124,9 +158,27 @@ impl Kept {
             last[at] = rest.len().saturating_sub(1) as u32;
         }
         let slots = self.with.slots.iter().map(|slot| *slot as u32).collect();
-        let parts = [("ids", ids), ("positions", positions), ("places", places), ("last", last), ("slots", slots)];
+        let name = if self.room > 0 { "decoder_ids" } else { "ids" };
+        let parts = [(name, ids), ("positions", positions), ("places", places), ("last", last), ("slots", slots)];
         parts.into_iter().map(|(name, data)| (name, Data::U32(data))).collect()
     }
+}
+
+/// What an encoder reads, where it reads, and for each token of its decoder the place of the text's last token: there is no padding before it.
+fn encoder_inputs(texts: &[Vec<u32>], shape: BatchShape, padding: Padding) -> Inputs {
+    let BatchShape { batch, length, written, .. } = shape;
+    let end = |text: &Vec<u32>| std::iter::repeat_n(text.len() as u32 - 1, written);
+    let mut inputs = vec![("encoded_ends", Data::U32(texts.iter().flat_map(end).collect()))];
+    if length > 0 {
+        let [ids, mask] = padded_texts(texts.iter().map(Vec::as_slice), batch, length, padding);
+        let places = (0..batch).flat_map(|_| 0..length as u32).collect();
+        inputs.extend([("ids", ids), ("mask", mask), ("encoded_places", Data::U32(places))]);
+    }
+    inputs
+}
+
+fn longest_of(texts: &[Vec<u32>]) -> Option<usize> {
+    texts.iter().map(Vec::len).max()
 }
 
 /// Room for some tokens and, so that a chat that goes on keeps its cache for a while, up to a quarter more.

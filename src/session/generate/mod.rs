@@ -1,8 +1,12 @@
 //! Generating text, one token of each row a call.
 
 mod kept;
+mod options;
+mod row;
 pub mod sampling;
 mod writer;
+
+pub use options::GenerateOptions;
 
 pub(super) use kept::Kept;
 
@@ -11,48 +15,12 @@ use super::chat::Prompt;
 use super::infer::{InferOptions, Selection};
 use super::{Session, Task, mismatch};
 use crate::error::{Error, Result};
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
+use row::Row;
 use sampling::Sampling;
-use serde::{Deserialize, Serialize};
-use writer::Writer;
+use serde::Serialize;
 
-/// How text is generated. Field names are those of `src/js/generation-types.ts`, where they are explained.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GenerateOptions {
-    /// Tokens of each row at most.
-    pub max_new_tokens: usize,
-    /// See [`Sampling::temperature`].
-    pub temperature: f32,
-    /// See [`Sampling::top_k`].
-    pub top_k: Option<usize>,
-    /// See [`Sampling::top_p`].
-    pub top_p: Option<f32>,
-    /// See [`Sampling::min_p`].
-    pub min_p: Option<f32>,
-    /// See [`Sampling::repetition_penalty`].
-    pub repetition_penalty: f32,
-    /// Of the draws; each row has its own.
-    pub seed: u64,
-    /// Texts that end a row; they are not part of it.
-    pub stop: Vec<String>,
-}
-
-impl Default for GenerateOptions {
-    fn default() -> Self {
-        GenerateOptions {
-            max_new_tokens: 64,
-            temperature: 0.0,
-            top_k: None,
-            top_p: None,
-            min_p: None,
-            repetition_penalty: 1.0,
-            seed: 0,
-            stop: Vec::new(),
-        }
-    }
-}
+/// Tokens that a cache without a last position is made for beyond those that are there.
+const AHEAD: usize = 512;
 
 /// Why a row ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -99,6 +67,8 @@ pub struct Generated {
 #[derive(Debug)]
 pub(super) struct Generation {
     with: Answering,
+    /// What an encoder reads for each row, where there is one.
+    texts: Vec<Vec<u32>>,
     rows: Vec<Row>,
     sampling: Sampling,
     stop: Vec<String>,
@@ -109,20 +79,10 @@ pub(super) struct Generation {
     read: usize,
 }
 
-#[derive(Debug)]
-struct Row {
-    /// Prompt and what was generated.
-    ids: Vec<u32>,
-    prompt: usize,
-    text: String,
-    writer: Writer,
-    random: SmallRng,
-    finish: Option<FinishReason>,
-}
-
 impl Session {
-    /// Starts generating what follows each prompt. One generation at a time; its adapters are as they are now, whatever becomes of them.
-    /// [`Error::BadOption`] where prompt and new tokens are more than the model takes.
+    /// Starts generating what follows each prompt, or what an encoder-decoder model makes of it. One generation at a time; its adapters are as
+    /// they are now, whatever becomes of them. [`Error::BadOption`] where prompt and new tokens are more than the model takes; a decoder beside
+    /// an encoder takes any number of tokens.
     pub fn begin_generation(
         &mut self,
         prompts: &[Prompt],
@@ -135,16 +95,17 @@ impl Session {
         }
         let sampling = options.sampling()?;
         let with = self.answering(selection, prompts.len(), false, InferOptions::default())?;
-        let rows = prompts.iter().enumerate().map(|(index, prompt)| self.row(index, prompt, options));
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        let Some(longest) = rows.iter().map(|row| row.prompt + options.max_new_tokens).max() else {
+        let begun = prompts.iter().enumerate().map(|(index, prompt)| self.row(index, prompt, options));
+        let (texts, rows): (Vec<_>, Vec<_>) = begun.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let texts = texts.into_iter().flatten().collect();
+        let (stop, most) = (options.stop.clone(), options.max_new_tokens);
+        let Some(longest) = rows.iter().map(|row| row.given.saturating_add(most)).max() else {
             return Err(Error::BadOption {
                 option: "prompt".into(),
                 reason: "is an empty list: give at least one".into(),
             });
         };
-        let (stop, most) = (options.stop.clone(), options.max_new_tokens);
-        self.generation = Some(Generation { with, rows, sampling, stop, most, longest, read: 0 });
+        self.generation = Some(Generation { with, texts, rows, sampling, stop, most, longest, read: 0 });
         Ok(())
     }
 
@@ -160,15 +121,7 @@ impl Session {
     /// Ends the generation; rows that have not ended are [`FinishReason::Aborted`]. The cache stays for the next.
     pub fn end_generation(&mut self) -> Result<Vec<Generated>> {
         let Generation { rows, stop, .. } = self.generation.take().ok_or_else(no_generation)?;
-        let generated = |mut row: Row| {
-            if row.finish.is_none() {
-                row.text += &row.writer.finish(&self.tokenizer, &stop)?;
-            }
-            let finish_reason = row.finish.unwrap_or(FinishReason::Aborted);
-            let (token_ids, prompt_tokens) = (row.ids.split_off(row.prompt), row.prompt);
-            Ok(Generated { text: row.text, token_ids, finish_reason, prompt_tokens })
-        };
-        rows.into_iter().map(generated).collect()
+        rows.into_iter().map(|row| row.generated(&self.tokenizer, &stop)).collect()
     }
 
     /// Tokens that ran through the model for the generation under way: those of prompts that were not read before, and what it generated.
@@ -178,84 +131,48 @@ impl Session {
 
     fn check_generates(&self) -> Result<()> {
         match self.options.task {
-            Task::TextGeneration => self.check_loaded(),
-            Task::Text2textGeneration => {
-                let reason = "is 'text2text-generation': encoder-decoder models do not generate here, load a decoder with 'text-generation'";
-                Err(Error::BadOption { option: "task".into(), reason: reason.into() })
-            }
+            Task::TextGeneration | Task::Text2textGeneration => self.check_loaded(),
             other => Err(mismatch(other, Task::TextGeneration)),
         }
     }
 
-    fn row(&self, index: usize, prompt: &Prompt, options: &GenerateOptions) -> Result<Row> {
-        let ids = self.given(prompt)?;
-        if ids.is_empty() {
-            return Err(Error::EmptyText { index });
-        }
-        let (most, longest) = (options.max_new_tokens, self.model.common().longest);
-        if most == 0 || most.saturating_add(ids.len()) > longest {
-            let count = ids.len();
-            let reason = format!(
-                "is {most}, and prompt number {index} (counting from 0) has {count} tokens: the model takes 1 to {longest} of both together"
-            );
-            return Err(Error::BadOption { option: "maxNewTokens".into(), reason });
-        }
-        let random = SmallRng::seed_from_u64(options.seed.wrapping_add(index as u64));
-        let (prompt, writer) = (ids.len(), Writer::after(&ids));
-        Ok(Row { ids, prompt, text: String::new(), writer, random, finish: None })
-    }
-
     async fn advance_generation(&mut self, generation: &mut Generation) -> Result<Vec<Token>> {
         self.check_loaded()?;
-        let Generation { with, rows, sampling, stop, most, longest, read } = generation;
-        let asked: Vec<Option<&[u32]>> =
-            rows.iter().map(|row| Some(row.ids.as_slice()).filter(|_| row.finish.is_none())).collect();
+        let (needed, wanted) = generation.tokens();
+        let Generation { with, texts, rows, sampling, stop, most, read, .. } = generation;
+        let asked: Vec<Option<&[u32]>> = rows.iter().map(Row::unfinished).collect();
         if asked.iter().all(Option::is_none) {
             return Ok(Vec::new());
         }
         let backend = self.backend.as_mut().expect("a loaded session has a device");
-        if !self.kept.as_ref().is_some_and(|kept| kept.serves(with, *longest)) {
+        if !self.kept.as_ref().is_some_and(|kept| kept.serves(with, texts, needed)) {
             // The old cache goes first, so that there is room for the new one.
             self.kept = None;
-            self.kept = Some(Kept::new(&self.model, backend, with, *longest).await?);
+            self.kept = Some(Kept::new(&self.model, backend, with, texts, wanted).await?);
         }
         let kept = self.kept.as_mut().expect("a cache was just made");
-        let logits = kept.follow(&self.model, backend, &asked, read).await?;
+        let logits = kept.follow(&self.model, backend, texts, &asked, read).await?;
         let mut tokens = Vec::with_capacity(rows.len());
         for (at, (row, logits)) in rows.iter_mut().zip(logits).enumerate() {
             let Some(mut logits) = logits else { continue };
-            let id = sampling.choose(&mut logits, &row.ids, &mut row.random);
-            row.ids.push(id);
+            let id = row.choose(sampling, &mut logits);
             let ended = self.model.common().ends.contains(&id);
-            let mut text = row.writer.push(&self.tokenizer, id, stop)?;
-            row.finish = match () {
-                () if ended || row.writer.stopped() => Some(FinishReason::Stop),
-                () if row.ids.len() - row.prompt >= *most => Some(FinishReason::Length),
-                () => None,
-            };
-            if row.finish.is_some() {
-                text += &row.writer.finish(&self.tokenizer, stop)?;
-                if row.writer.stopped() {
-                    row.finish = Some(FinishReason::Stop);
-                }
-            }
-            row.text += &text;
+            let text = row.push(id, ended, *most, &self.tokenizer, stop)?;
             tokens.push(Token { row: at, id, text, finish_reason: row.finish });
         }
         Ok(tokens)
     }
 }
 
-impl GenerateOptions {
-    fn sampling(&self) -> Result<Sampling> {
-        let GenerateOptions { temperature, top_k, top_p, min_p, repetition_penalty, .. } = *self;
-        let sampling = Sampling { temperature, top_k, top_p, min_p, repetition_penalty };
-        sampling.check()?;
-        if self.stop.iter().any(String::is_empty) {
-            let reason = "holds an empty text, which is everywhere: leave it out".into();
-            return Err(Error::BadOption { option: "stop".into(), reason });
+impl Generation {
+    /// Tokens that a cache has to have room for now, and that a new one is made for.
+    fn tokens(&self) -> (usize, usize) {
+        if self.texts.is_empty() {
+            return (self.longest, self.longest);
         }
-        Ok(sampling)
+        // A decoder beside an encoder may be asked for any number of tokens, most of which it will not write.
+        let now = self.rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
+        (now, self.longest.min(now + AHEAD))
     }
 }
 

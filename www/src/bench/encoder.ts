@@ -3,7 +3,7 @@
 import { Model } from "ia3-web";
 import { breathe, type Job } from "./job.js";
 import type { ModelFiles } from "./model-files.js";
-import { encoderName, ownRow, type Row } from "./row.js";
+import { encoderName, type Held, ownRow, type Row } from "./row.js";
 import { Stopwatch } from "./stopwatch.js";
 import { examples, LABELS, texts } from "./texts.js";
 
@@ -34,22 +34,27 @@ async function forwardRow(model: Model, { device, shape, limits, signal, say }: 
     await breathe(signal);
     await watch.time(() => model.embed(rows, shape));
   }
-  return ownRow(name, device, watch.figures, model.memory().activationBytes);
+  return ownRow(name, device, watch.figures, heldBy(model));
 }
 
 async function trainRow(model: Model, { device, shape, limits, signal, say }: Job): Promise<Row> {
   const name = encoderName("encoder-train", shape);
   const steps = limits.runs + SPARE_STEPS;
   const watch = new Stopwatch(limits);
-  let activationBytes = 0; // after the run its activations are gone
+  let held = heldBy(model); // after the run its activations are gone
   say(name);
   const run = model.train(ADAPTER, examples(shape), { ...shape, objective: "cross-entropy", steps, signal });
   for await (const event of run) {
     if (event.type !== "step" || watch.enough) continue;
     watch.add(event.ms);
-    activationBytes = model.memory().activationBytes;
+    held = heldBy(model);
     if (watch.enough) run.stop();
   }
   await run;
-  return ownRow(name, device, watch.figures, activationBytes);
+  return ownRow(name, device, watch.figures, held);
+}
+
+function heldBy(model: Model): Held {
+  const { activationBytes, wasmBytes } = model.memory();
+  return { activationBytes, wasmBytes };
 }

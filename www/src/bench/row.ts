@@ -20,7 +20,12 @@ export interface Row extends Figures {
   device: Device;
   /** What the model says it holds besides its weights; null where that is not known. */
   activationBytes: number | null;
+  /** WebAssembly's memory, which never shrinks; null where it is not known. */
+  wasmBytes: number | null;
 }
+
+/** The part of what a model says it holds that a row has. */
+export type Held = Pick<Row, "activationBytes" | "wasmBytes">;
 
 /** The name of an encoder's row, such as `encoder-train-8x64`. */
 export function encoderName(kind: Kind, { batchSize, maxLength }: Shape): string {
@@ -28,6 +33,6 @@ export function encoderName(kind: Kind, { batchSize, maxLength }: Shape): string
 }
 
 /** A row of this library. */
-export function ownRow(name: string, device: Device, figures: Figures, activationBytes: number | null = null): Row {
-  return { name, library: "ia3-web", device, ...figures, activationBytes };
+export function ownRow(name: string, device: Device, figures: Figures, held: Held = { activationBytes: null, wasmBytes: null }): Row {
+  return { name, library: "ia3-web", device, ...figures, ...held };
 }

@@ -15,11 +15,11 @@ export function rowsTable(rows: readonly Row[]): HTMLTableElement {
   const line = (row: Row) => {
     const onGpu = row.device === "webgpu";
     const calls = [row.dispatches, row.submits, row.bindGroups, row.buffers].map((count) => (onGpu ? String(Number(count.toFixed(1))) : NONE));
-    const sizes = [row.heldBytes, row.activationBytes].map((size) => (size ? bytes(size) : NONE));
+    const sizes = [row.heldBytes, row.wasmBytes, row.activationBytes].map((size) => (size ? bytes(size) : NONE));
     const cells = [milliseconds(row.medianMs), milliseconds(row.minMs), String(row.runs), ...calls, ...sizes];
     return element("tr", {}, element("th", { scope: "row" }, row.name, element("small", {}, row.device)), ...cells.map((text) => element("td", {}, text)));
   };
-  return table(["", "Median ms", "Min ms", "Runs", "Dispatches", "Submits", "New bind groups", "New buffers", "GPU memory", "Activations"], rows.map(line));
+  return table(["", "Median ms", "Min ms", "Runs", "Dispatches", "Submits", "New bind groups", "New buffers", "GPU memory", "WebAssembly", "Activations"], rows.map(line));
 }
 
 /** Equal ops of a training step together, the slowest first and the many quick ones in one line; a cell's tone is its share. */
