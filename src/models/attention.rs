@@ -1,6 +1,7 @@
 //! The attention of decoders as model files write it: over the tokens of a batch, or over a cache of keys and values.
 
 use super::layers::Builder;
+use super::shape::MOST_AT_ONCE;
 use crate::error::Result;
 use crate::graph::{Dtype, Id, Leaf};
 use crate::ops::{Attention, CachedAttention, Store};
@@ -11,8 +12,10 @@ impl Builder<'_> {
     /// Keys and values then go there and are read from there.
     pub fn attention(&mut self, op: Attention, qkv: Id, of: [&'static str; 2], bias: &[Id]) -> Result<Id> {
         if let Some(capacity) = self.shape.cache {
-            let (cache, places) = (self.cache(op, capacity), self.batch("places"));
-            let cache = self.graph.one(Store, &[qkv, places, cache])?;
+            // Of a window's keys those of tokens that come together may take the place of others, not of their own.
+            let room = op.window.map_or(capacity, |window| capacity.min(window + MOST_AT_ONCE));
+            let (cache, places) = (self.cache(op, room), self.batch("places"));
+            let cache = self.graph.one(Store { end: capacity }, &[qkv, places, cache])?;
             return self.cached_attention(op, [qkv, cache], "positions", bias);
         }
         let segmented = self.shape.segmented;
@@ -32,7 +35,7 @@ impl Builder<'_> {
         let mut cache = self.cache(op, self.shape.room);
         if let Some(keys) = keys {
             let places = self.batch("encoded_places");
-            cache = self.graph.one(Store, &[keys, places, cache])?;
+            cache = self.graph.one(Store { end: self.shape.room }, &[keys, places, cache])?;
         }
         self.cached_attention(op, [queries, cache], "encoded_ends", &[])
     }

@@ -25,7 +25,7 @@ pub use family::{Common, Family};
 pub use language::Language;
 pub use layers::Builder;
 pub use padding::Padding;
-pub use shape::BatchShape;
+pub use shape::{BatchShape, MOST_AT_ONCE};
 pub use weight::{Formats, Weight, WeightLeaf};
 
 use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};

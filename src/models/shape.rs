@@ -2,6 +2,9 @@
 
 use crate::graph::{Dtype, Shape};
 
+/// Tokens of a row that run together at most where they follow on a cache. Caches of layers with a window have room for so many beside it.
+pub const MOST_AT_ONCE: usize = 512;
+
 /// Size of a batch: every row is padded to `length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchShape {
@@ -15,7 +18,7 @@ pub struct BatchShape {
     pub asked: usize,
     /// A language model's rows have segments: see [`crate::ops::mark`].
     pub segmented: bool,
-    /// Tokens a row of the cache of keys and values has room for, where there is one: then rows are what follows on the tokens in it.
+    /// Tokens a row that have room in the cache of keys and values, where there is one: then rows are what follows on the tokens in it.
     pub cache: Option<usize>,
     /// Tokens a row of what an encoder read that such a cache has room for. Where there is any, no encoder runs if `length` is 0.
     pub room: usize,

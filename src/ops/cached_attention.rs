@@ -9,7 +9,7 @@ use candle_core::Tensor;
 /// Inputs `qkv (B S, (heads + 2 key_heads) head)`, of which the queries are read, or queries alone, `positions (B, S)` and the
 /// `cache (B, C, 2 key_heads head)` that [`super::Store`] left; then, if biased, the frozen `weight (buckets, heads)` and `buckets (C)`, its row
 /// for each distance from a query back to a key. A query at position p sees the keys in the places 0 to p of its text, and of these only the last
-/// `window`, where there is one. Positions are below C. Output `context (B S, heads head)`. Nothing is trained through it.
+/// `window`, where there is one. Positions are below C, or the window is no longer than C and place C is place 0 again and so on. Output `context (B S, heads head)`. Nothing is trained through it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CachedAttention {
     /// Heads of queries.
@@ -54,11 +54,15 @@ impl Op for CachedAttention {
             for (token, (out, position)) in context.chunks_exact_mut(hidden).zip(&positions).enumerate() {
                 let end = *position as usize + 1;
                 let first = end - end.min(self.window.unwrap_or(end));
-                let seen = &x[1][(token / length * capacity + first) * columns..][..(end - first) * columns];
+                let text = &x[1][token / length * capacity * columns..][..capacity * columns];
+                let (from, to) = (first % capacity, (end - 1) % capacity + 1);
+                let parts = if from < to { [from..to, 0..0] } else { [from..capacity, 0..to] };
+                let [first, second] = parts.map(|part| &text[part.start * columns..part.end * columns]);
+                let seen = || first.chunks_exact(columns).chain(second.chunks_exact(columns));
                 for (at, out) in out.chunks_exact_mut(head).enumerate() {
                     let query = &x[0][token * row + at * head..][..head];
                     let key = at / shared_by * head;
-                    let keys = seen.chunks_exact(columns).map(|row| &row[key..key + head]);
+                    let keys = seen().map(|row| &row[key..key + head]);
                     scores.clear();
                     scores.extend(keys.map(|key| dot(query, key) * self.scale));
                     for (score, bucket) in scores.iter_mut().rev().zip(&buckets) {
@@ -68,7 +72,7 @@ impl Op for CachedAttention {
                     scores.iter_mut().for_each(|score| *score = exp(*score - most));
                     let sum = scores.iter().sum::<f32>();
                     let value = key + columns / 2;
-                    for (score, row) in scores.iter().zip(seen.chunks_exact(columns)) {
+                    for (score, row) in scores.iter().zip(seen()) {
                         add_times(out, &row[value..value + head], score / sum);
                     }
                 }

@@ -24,6 +24,11 @@ const TILE = 64u;
 
 var<workgroup> scores: array<f32, 64>;
 
+// Where a key lies: after the last place comes the first.
+fn place(at: u32) -> u32 {
+    return select(at, at - capacity, at >= capacity);
+}
+
 @compute @workgroup_size(lanes)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -49,8 +54,9 @@ fn main(
     var sum = 0.0;
     for (var tile = first; tile < end; tile += TILE) {
         let count = min(TILE, end - tile);
+        let start = tile % capacity;
         for (var i = lane; i < count; i += lanes) {
-            let other = key + (tile + i) * columns;
+            let other = key + place(start + i) * columns;
             var score = 0.0;
             for (var column = 0u; column < head; column++) {
                 score += qkv[query + column] * cache[other + column];
@@ -79,7 +85,7 @@ fn main(
         for (var column = lane; column < head; column += lanes) {
             var total = context[at * head + column] * fade;
             for (var i = 0u; i < count; i++) {
-                total += scores[i] * cache[value + (tile + i) * columns + column];
+                total += scores[i] * cache[value + place(start + i) * columns + column];
             }
             context[at * head + column] = total;
         }

@@ -7,13 +7,16 @@ use crate::kernel::{Kernel, elementwise};
 use candle_core::{CpuStorage, InplaceOp3, Layout, Tensor};
 
 /// Inputs `qkv (B S, (heads + 2 key_heads) head)` (query, key and value side by side) or keys and values alone, `places (B, S)` and
-/// `cache (B, C, 2 key_heads head)`, which is changed in place: keys and values of each token go to its place in the cache's row of its text. A
-/// token whose place is not below C is left out. No two tokens of a text may have the same place. Nothing is trained through it.
+/// `cache (B, C, 2 key_heads head)`, which is changed in place: keys and values of each token go to its place in the cache's row of its text,
+/// where place C is place 0 again and so on. No two tokens of a text may have the same place. Nothing is trained through it.
 #[derive(Debug, Clone, Copy)]
-pub struct Store;
+pub struct Store {
+    /// A token whose place is not below this is left out.
+    pub end: usize,
+}
 
-/// What the CPU does with the cache's memory: [`InplaceOp3`] hands out no slices, so offsets are those of contiguous tensors.
-struct Write(Vec<u32>);
+/// What the CPU does with the cache's memory: [`InplaceOp3`] hands out no slices, so offsets are those of contiguous tensors. None: left out.
+struct Write(Vec<Option<usize>>);
 
 impl Op for Store {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
@@ -31,14 +34,21 @@ impl Op for Store {
 
     fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let (places, cache) = (integers(&inputs[1])?, &inputs[2]);
+        let places = places.into_iter().map(|place| Some(place as usize).filter(|place| *place < self.end)).collect();
         cache.inplace_op3(&inputs[0], &inputs[1], &Write(places))?;
         Ok(vec![cache.clone()])
     }
 
     fn kernel(&self, io: &Io) -> Kernel {
         let (qkv, places, cache) = (io.inputs[0], io.inputs[1], io.inputs[2]);
-        let sizes =
-            [("tokens", qkv[0]), ("length", places[1]), ("capacity", cache[1]), ("row", qkv[1]), ("columns", cache[2])];
+        let sizes = [
+            ("tokens", qkv[0]),
+            ("length", places[1]),
+            ("end", self.end),
+            ("capacity", cache[1]),
+            ("row", qkv[1]),
+            ("columns", cache[2]),
+        ];
         Kernel::new(include_str!("store.wgsl"), 2, &sizes, elementwise(qkv[0] * cache[2]))
     }
 }
@@ -63,8 +73,9 @@ impl InplaceOp3 for Write {
         let (batch, capacity, columns) = shape.shape().dims3()?;
         let (tokens, width) = row.shape().dims2()?;
         let length = tokens / batch;
-        for (token, place) in self.0.iter().enumerate().filter(|(_, place)| (**place as usize) < capacity) {
-            let to = shape.start_offset() + (token / length * capacity + *place as usize) * columns;
+        for (token, place) in self.0.iter().enumerate() {
+            let Some(place) = place else { continue };
+            let to = shape.start_offset() + (token / length * capacity + place % capacity) * columns;
             let end = row.start_offset() + (token + 1) * width;
             cache[to..to + columns].copy_from_slice(&qkv[end - columns..end]);
         }

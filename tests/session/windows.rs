@@ -4,6 +4,7 @@ use super::generate::{Tiny, ids, rendered, tokens};
 use crate::support::session::BASE;
 use crate::support::{devices, json};
 use ia3_web::backend::Backend;
+use pollster::block_on;
 use serde_json::Value;
 
 /// A family's model with windows, a text, and what transformers writes after it.
@@ -58,6 +59,41 @@ fn long_prompts_are_read_in_parts_as_in_transformers() {
             assert_eq!(found, [short.ids.clone(), long.ids.clone()], "{} {device}", long.family);
         }
     }
+}
+
+/// What was read is kept as far as it is there: the keys of a window are gone for tokens that are far enough back.
+#[test]
+fn a_text_goes_on_from_any_place_although_windows_forget() {
+    let Case { tiny, prompt, .. } = cases("long").swap_remove(0);
+    let words: Vec<&str> = prompt.split(' ').collect();
+    // 619 tokens are put into a cache for 520.
+    for (common, read) in [(590, 11), (560, 41), (40, 601), (0, 601)] {
+        let other = [&words[..common], &vec!["good"; 601 - common]].concat().join(" ");
+        for (device, backend) in devices() {
+            let mut session = tiny.session(backend);
+            let expected = ids(&mut session, &[&other], &BASE, 4);
+            ids(&mut session, &["a"], &BASE, 1);
+            ids(&mut session, &[&prompt], &BASE, 20);
+            session.begin_generation(&[rendered(&other)], &BASE, &tokens(4)).unwrap();
+            while !block_on(session.next_tokens()).unwrap().is_empty() {}
+            assert_eq!(session.generation_reads(), read + 3, "{common} {device}");
+            assert_eq!(session.end_generation().unwrap().remove(0).token_ids, expected[0], "{common} {device}");
+        }
+    }
+}
+
+/// Keys and values of 768 tokens, or of a window and the tokens that are read at once.
+#[test]
+fn layers_that_slide_keep_their_windows_alone() {
+    let Case { mut tiny, prompt, .. } = cases("long").swap_remove(0);
+    let mut held = |window: Option<usize>| {
+        tiny.config["sliding_window"] = window.into();
+        let mut session = tiny.session(Backend::cpu());
+        ids(&mut session, &[&prompt], &BASE, 20);
+        session.activation_bytes()
+    };
+    // Two layers with one head of 6 columns for keys and one for values, in floats.
+    assert_eq!(held(None) - held(Some(8)), (768 - 520) * 2 * 2 * 6 * 4);
 }
 
 /// A window is no reason to go past the positions that a model was trained on.

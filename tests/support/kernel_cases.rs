@@ -124,9 +124,22 @@ pub fn cached_attention() -> Vec<Case> {
         let biased = biased.map(|op| Case::new(op, [inputs.as_slice(), &bias].concat()));
         with_keys.chain(biased).chain([Case::new(plain, alone.to_vec())])
     };
+    // Positions past the end of the cache, whose places come round.
+    let round = [(1, 1, 100, 4, 2, 8, 100), (3, 40, 90, 2, 1, 5, 70), (2, 3, 7, 4, 4, 12, 5)].map(
+        |(batch, length, capacity, heads, key_heads, head, window)| {
+            let op = CachedAttention { heads, key_heads, head, scale: 0.4, window: Some(window), biased: false };
+            let row = (heads + 2 * key_heads) * head;
+            let inputs = [
+                floats(&[batch * length, row]),
+                below(5 * capacity as u32, &[batch, length]),
+                floats(&[batch, capacity, 2 * key_heads * head]),
+            ];
+            Case::new(op, inputs.to_vec())
+        },
+    );
     let shapes =
         [(1, 1, 1, 1, 1, 4), (1, 1, 200, 9, 3, 64), (3, 7, 150, 4, 1, 5), (2, 40, 64, 4, 2, 12), (1, 2, 70, 2, 2, 130)];
-    shapes.into_iter().flat_map(each).collect()
+    shapes.into_iter().flat_map(each).chain(round).collect()
 }
 
 pub fn columns() -> Vec<Case> {
@@ -465,17 +478,20 @@ pub fn greedy() -> Vec<Case> {
         .into()
 }
 
-/// Places in any order, with gaps, and some tokens left out.
+/// Places in any order, past the end of the cache, with gaps, and some tokens left out.
 pub fn store() -> Vec<Case> {
     let each = |(batch, length, capacity, queries, keys): (usize, usize, usize, usize, usize)| {
-        let place = |at: usize| if at % 5 == 3 { capacity + at } else { (at * 7 + 3) % capacity };
+        let end = 3 * capacity;
+        // In the second round or the third.
+        let round = |at: usize| capacity * (1 + at % 2);
+        let place = |at: usize| if at % 5 == 3 { end + at } else { round(at) + (at * 7 + 3) % capacity };
         let places = (0..batch).flat_map(|_| (0..length).map(|at| place(at) as u32)).collect();
         let inputs = vec![
             floats(&[batch * length, queries + keys]),
             (vec![batch, length], Contents::Chosen(places)),
             floats(&[batch, capacity, keys]),
         ];
-        Case::new(Store, inputs)
+        Case::new(Store { end }, inputs)
     };
     [(1, 1, 1, 1, 2), (3, 1, 20, 61, 6), (2, 9, 20, 16, 64), (3, 5, 11, 0, 12), (70, 300, 512, 24, 250)]
         .into_iter()

@@ -3,13 +3,11 @@
 
 use crate::backend::{Backend, Data, Inputs, States};
 use crate::error::Result;
-use crate::models::{BatchShape, Model, Output, Padding};
+use crate::models::{BatchShape, MOST_AT_ONCE, Model, Output, Padding};
 use crate::session::answering::Answering;
 use crate::session::programs::{Key, Programs};
 use crate::train::{bucket, forward_plan, padded_texts};
 
-/// Tokens of a prompt that run together at most.
-const MOST_AT_ONCE: usize = 512;
 /// Capacities are multiples of this.
 const STEP: usize = 128;
 
@@ -26,6 +24,10 @@ pub struct Kept {
     encoded: Vec<Vec<u32>>,
     /// Tokens of each row whose keys and values are in the cache.
     cached: Vec<Vec<u32>>,
+    /// Where places come round in the shortest of the caches.
+    round: usize,
+    /// Tokens of each row that were put there since it was begun, those included whose place others have taken or that were given up.
+    put: Vec<usize>,
     bytes: u64,
 }
 
@@ -49,9 +51,11 @@ impl Kept {
         }
         let plan = forward_plan(model, shape, &with.layout, with.adapters, Output::Next)?;
         let bytes = plan.states().map(|(_, shape)| 4 * shape.iter().map(|size| *size as u64).product::<u64>()).sum();
+        let round = plan.states().map(|(_, shape)| shape[1]).min().unwrap_or(capacity);
         let states = backend.states(&plan).await?;
-        let (programs, cached) = (Programs::default(), vec![Vec::new(); rows]);
-        Ok(Kept { states, programs, with: with.clone(), capacity, room, encoded: Vec::new(), cached, bytes })
+        let (programs, with, encoded) = (Programs::default(), with.clone(), Vec::new());
+        let (cached, put) = (vec![Vec::new(); rows], vec![0; rows]);
+        Ok(Kept { states, programs, with, capacity, room, encoded, cached, round, put, bytes })
     }
 
     /// Is this of the same rows with the same adapters, and large enough?
@@ -84,11 +88,17 @@ impl Kept {
             self.encoded.clear();
             self.cached.iter_mut().for_each(Vec::clear);
         }
-        for (row, cached) in rows.iter().zip(&mut self.cached) {
+        for ((row, cached), put) in rows.iter().zip(&mut self.cached).zip(&mut self.put) {
             let Some(row) = row else { continue };
             let common = row.iter().zip(cached.iter()).take_while(|(a, b)| a == b).count();
             // The last token's state is what tells the next, so it is read again where it is there already.
-            cached.truncate(common.min(row.len() - 1));
+            let common = common.min(row.len() - 1);
+            // Far enough back a window's keys are gone.
+            let gone = *put > self.round && *put > common + MOST_AT_ONCE;
+            cached.truncate(if gone { 0 } else { common });
+            if cached.is_empty() {
+                *put = 0;
+            }
         }
         let mut found = vec![None; rows.len()];
         loop {
@@ -106,13 +116,14 @@ impl Kept {
             let logits = self.run(model, backend, unread, rows, length).await?;
             self.encoded.extend_from_slice(unread);
             *count += unread.iter().map(Vec::len).sum::<usize>();
-            for ((row, cached), (logits, found)) in
-                rows.iter().zip(&mut self.cached).zip(logits.into_iter().zip(&mut found))
+            let kept = self.cached.iter_mut().zip(&mut self.put);
+            for ((row, (cached, put)), (logits, found)) in rows.iter().zip(kept).zip(logits.into_iter().zip(&mut found))
             {
                 let Some(row) = row.filter(|row| row.len() > cached.len()) else { continue };
                 let end = row.len().min(cached.len() + length);
                 *count += end - cached.len();
                 cached.extend(&row[cached.len()..end]);
+                *put = end.max(*put);
                 *found = Some(logits).filter(|_| end == row.len());
             }
         }
