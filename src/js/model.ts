@@ -12,12 +12,12 @@ import { exampleList } from "./examples.js";
 import { Generation } from "./generation.js";
 import { Host } from "./host.js";
 import { continuationList, promptList, questionList, rankingList, textInputs, wordLists } from "./inputs.js";
+import { loadArgs } from "./load-args.js";
 import { mergedStream } from "./merged.js";
 import { conversation } from "./messages.js";
 import { Mirror } from "./mirror.js";
 import { ADAPTER, CHAT, CHOOSE, COMBINE, GENERATE, LOAD, LOAD_ADAPTER, MERGE, PLAN, RUN, SAVE, TRAIN } from "./options.js";
 import { CHATS, type AdapterRecord, type LoadArgs, type Protocol } from "./protocol.js";
-import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
 import type { Work } from "./run.js";
 import { TrainingRun } from "./training-run.js";
@@ -67,8 +67,6 @@ import type {
   TrainOptions,
   TrainResult,
 } from "./types.js";
-
-const WARM_UP = { batchSize: 8, maxLength: 64 };
 
 /**
  * A base model with its adapters. Every method that returns a promise rejects with an `Ia3Error`, or with `signal.reason` where its
@@ -354,26 +352,6 @@ export class Model {
 
 /** `using model = await Model.fromPretrained(...)` disposes of it at the end of the block, where the browser knows `using`. */
 export interface Model extends Disposable, AsyncDisposable {}
-
-function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
-  const { labels = [], pooling = "mean", device = "auto", dtype, cache = true, sha256 = {}, seed = 0, warmUp = {}, chatTemplate = null } = given;
-  const resolved = modelSource(source, given);
-  const task = given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction");
-  if (chatTemplate !== null && task !== CHATS) throw bad("fromPretrained", `option chatTemplate is for the task ${CHATS}, and this is ${task}`, { option: "chatTemplate" });
-  return {
-    source: { ...resolved, modelId: given.modelId ?? resolved.modelId },
-    task,
-    labels: [...labels],
-    pooling,
-    device,
-    dtype,
-    cache,
-    sha256,
-    chatTemplate,
-    seed,
-    warmUp: warmUp === false ? null : { ...WARM_UP, ...warmUp },
-  };
-}
 
 function checkName(where: string, name: unknown): void {
   if (typeof name !== "string" || name === "") throw bad(where, "the adapter's name must be a string that is not empty", {});

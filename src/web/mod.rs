@@ -1,18 +1,18 @@
 //! What JavaScript sees: thin exports over [`crate::session::Session`], no logic. `src/js` builds the public API on them.
 
+mod adapters;
+mod answers;
 mod clock;
 mod convert;
 mod device;
 mod error;
 mod profile;
+mod training;
 
 use crate::models::BatchShape;
-use crate::session::{
-    AdapterOptions, Continuation, EndReason, EstimateOptions, Example, Prompt, Question, Ranking, Selection, Session,
-    SessionOptions, Text, TrainEvent,
-};
-use convert::{bytes_of, files_from, files_into, from_js, to_js};
-use error::{bad_option, to_error};
+use crate::session::{EstimateOptions, Session, SessionOptions};
+use convert::{files_into, from_js, to_js};
+use error::to_error;
 use wasm_bindgen::prelude::*;
 
 /// Prints panics to the console before they reach JavaScript as a `RuntimeError`.
@@ -114,172 +114,6 @@ impl WebSession {
         self.session.warm_up(shape, &tell).await.map_err(to_error)
     }
 
-    /// Adds a fresh adapter, or one that starts from the vectors of another: a name, files, or undefined.
-    #[wasm_bindgen(js_name = addAdapter)]
-    pub fn add_adapter(&mut self, name: &str, options: JsValue, from: JsValue) -> Result<(), JsValue> {
-        let options = AdapterOptions { from: convert::start(&from)?, ..from_js("options", options)? };
-        self.session.add_adapter(name, options).map_err(to_error)
-    }
-
-    /// Removes an adapter.
-    #[wasm_bindgen(js_name = deleteAdapter)]
-    pub fn delete_adapter(&mut self, name: &str) -> Result<(), JsValue> {
-        self.session.delete_adapter(name).map_err(to_error)
-    }
-
-    /// Loads an adapter from the files of a PEFT folder. Answers with warnings.
-    #[wasm_bindgen(js_name = loadAdapter)]
-    pub fn load_adapter(&mut self, name: &str, files: JsValue) -> Result<Vec<String>, JsValue> {
-        self.session.load_adapter(name, &files_from(&files)?).map_err(to_error)
-    }
-
-    /// The files of a PEFT folder.
-    #[wasm_bindgen(js_name = saveAdapter)]
-    pub fn save_adapter(&self, name: &str) -> Result<JsValue, JsValue> {
-        Ok(files_into(self.session.save_adapter(name).map_err(to_error)?))
-    }
-
-    /// Adds the weighted sum of some adapters.
-    #[wasm_bindgen(js_name = combineAdapters)]
-    pub fn combine_adapters(&mut self, name: &str, sources: Vec<String>, options: JsValue) -> Result<(), JsValue> {
-        self.session.combine_adapters(name, &sources, from_js("options", options)?).map_err(to_error)
-    }
-
-    /// Names of the adapters.
-    #[wasm_bindgen(js_name = adapterNames)]
-    pub fn adapter_names(&self) -> Vec<String> {
-        self.session.adapter_names()
-    }
-
-    /// How much of the model an adapter trains.
-    #[wasm_bindgen(js_name = trainableParameters)]
-    pub fn trainable_parameters(&self, name: &str) -> Result<JsValue, JsValue> {
-        to_js(&self.session.trainable_parameters(name).map_err(to_error)?)
-    }
-
-    /// Labels of texts.
-    pub async fn classify(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let (texts, adapter) = selection(texts, adapter)?;
-        to_js(&self.session.classify(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?)
-    }
-
-    /// A label for each word of texts.
-    pub async fn tag(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let texts: Vec<Vec<String>> = from_js("texts", texts)?;
-        let adapter = from_js("adapter", adapter)?;
-        to_js(&self.session.tag(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?)
-    }
-
-    /// Log-probabilities of continuations, token by token.
-    pub async fn score(&mut self, rows: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let rows: Vec<Continuation> = from_js("inputs", rows)?;
-        let adapter = from_js("adapter", adapter)?;
-        to_js(&self.session.score(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
-    }
-
-    /// The most probable of some choices.
-    pub async fn choose(&mut self, rows: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let rows: Vec<Ranking> = from_js("inputs", rows)?;
-        let adapter = from_js("adapter", adapter)?;
-        to_js(&self.session.choose(&rows, &adapter, from_js("options", options)?).await.map_err(to_error)?)
-    }
-
-    /// The parts of texts that answer questions.
-    pub async fn answer(&mut self, questions: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let questions: Vec<Question> = from_js("questions", questions)?;
-        let adapter = from_js("adapter", adapter)?;
-        to_js(&self.session.answer(&questions, &adapter, from_js("options", options)?).await.map_err(to_error)?)
-    }
-
-    /// Vectors of texts.
-    pub async fn embed(&mut self, texts: JsValue, adapter: JsValue, options: JsValue) -> Result<JsValue, JsValue> {
-        let (texts, adapter) = selection(texts, adapter)?;
-        let found = self.session.embed(&texts, &adapter, from_js("options", options)?).await.map_err(to_error)?;
-        convert::embeddings(&found)
-    }
-
-    /// Quality on labelled examples.
-    pub async fn evaluate(
-        &mut self,
-        examples: JsValue,
-        adapter: JsValue,
-        options: JsValue,
-    ) -> Result<JsValue, JsValue> {
-        let examples: Vec<Example> = from_js("examples", examples)?;
-        let adapter = from_js("adapter", adapter)?;
-        to_js(&self.session.evaluate(&examples, &adapter, from_js("options", options)?).await.map_err(to_error)?)
-    }
-
-    /// Starts training an adapter.
-    #[wasm_bindgen(js_name = beginTraining)]
-    pub async fn begin_training(
-        &mut self,
-        name: String,
-        examples: JsValue,
-        options: JsValue,
-    ) -> Result<JsValue, JsValue> {
-        let examples: Vec<Example> = from_js("examples", examples)?;
-        let validation: convert::Validation = from_js("options.validation", options.clone())?;
-        let options = from_js("options", options)?;
-        let found = self.session.begin_training(&name, &examples, &validation.validation, &options).await;
-        let (total_steps, objective) = found.map_err(to_error)?;
-        self.clock.start();
-        to_js(&convert::Begun { total_steps, objective })
-    }
-
-    /// One optimiser step; the events since the last call.
-    #[wasm_bindgen(js_name = trainStep)]
-    pub async fn train_step(&mut self) -> Result<JsValue, JsValue> {
-        let events: Vec<TrainEvent> = self.session.train_step().await.map_err(to_error)?;
-        self.clock.stamp(&events)
-    }
-
-    /// Ends the run and keeps the best or last vectors.
-    #[wasm_bindgen(js_name = endTraining)]
-    pub async fn end_training(&mut self, reason: String) -> Result<JsValue, JsValue> {
-        let reason = match reason.as_str() {
-            "completed" => EndReason::Completed,
-            "aborted" => EndReason::Aborted,
-            "failed" => EndReason::Failed,
-            other => return Err(bad_option("reason", format!("is '{other}': give completed, aborted or failed"))),
-        };
-        let result = self.session.end_training(reason).await.map_err(to_error)?;
-        self.clock.total(&result)
-    }
-
-    /// Starts generating what follows prompts.
-    #[wasm_bindgen(js_name = beginGeneration)]
-    pub fn begin_generation(&mut self, prompts: JsValue, adapter: JsValue, options: JsValue) -> Result<(), JsValue> {
-        let prompts: Vec<Prompt> = from_js("prompts", prompts)?;
-        let adapter = from_js("adapter", adapter)?;
-        self.session.begin_generation(&prompts, &adapter, &from_js("options", options)?).map_err(to_error)
-    }
-
-    /// The next token of each row that has not ended.
-    #[wasm_bindgen(js_name = nextTokens)]
-    pub async fn next_tokens(&mut self) -> Result<JsValue, JsValue> {
-        to_js(&self.session.next_tokens().await.map_err(to_error)?)
-    }
-
-    /// Ends the generation; the text of each row.
-    #[wasm_bindgen(js_name = endGeneration)]
-    pub fn end_generation(&mut self) -> Result<JsValue, JsValue> {
-        to_js(&self.session.end_generation().map_err(to_error)?)
-    }
-
-    /// Starts writing a whole model file with an adapter folded in.
-    #[wasm_bindgen(js_name = beginMerge)]
-    pub fn begin_merge(&mut self, name: &str, options: JsValue) -> Result<JsValue, JsValue> {
-        to_js(&self.session.begin_merge(name, from_js("options", options)?).map_err(to_error)?)
-    }
-
-    /// The next bytes of that file.
-    #[wasm_bindgen(js_name = nextMerged)]
-    pub async fn next_merged(&mut self) -> Result<JsValue, JsValue> {
-        let bytes = self.session.next_merged().await.map_err(to_error)?;
-        Ok(bytes.map_or(JsValue::UNDEFINED, |bytes| bytes_of(&bytes)))
-    }
-
     /// Bytes held.
     pub fn memory(&self) -> Result<JsValue, JsValue> {
         to_js(&convert::Memory::of(&self.session))
@@ -296,8 +130,4 @@ impl WebSession {
     pub fn dispose(&mut self) {
         self.session.close();
     }
-}
-
-fn selection(texts: JsValue, adapter: JsValue) -> Result<(Vec<Text>, Selection), JsValue> {
-    Ok((from_js("texts", texts)?, from_js("adapter", adapter)?))
 }
