@@ -52,6 +52,15 @@ test("the base chats alone before there is an adapter, and remembers the turns u
   assert.notEqual(await answers(demo).locator(".reply").innerText(), remembered);
 });
 
+test("trains and answers on WebGPU when it is asked for", async (t) => {
+  const demo = await openDemo(t, { ...TINY_CHAT, parameters: { ...TINY_CHAT.parameters, device: "webgpu" } });
+  await demo.loadSample();
+  await demo.train("cat");
+  assert.equal(await demo.text("device"), "webgpu");
+  await say(demo, "hello");
+  assert.equal(await answers(demo).count(), 2);
+});
+
 test("SmolLM2 answers, stops when asked, and what was written stays", async (t) => {
   const demo = await openDemo(t, SMOLLM2);
   await demo.get("chat-input").fill("Tell me the story of the three little pigs.");
