@@ -9,8 +9,10 @@ export type ModelFiles = Record<(typeof NAMES)[number], Blob>;
 export async function fetchModel(model: string, baseUrl: string, signal: AbortSignal): Promise<ModelFiles> {
   const isAddress = /^(https?:\/\/|\.{0,2}\/)/.test(model);
   const folder = isAddress ? model : `${baseUrl || "https://huggingface.co"}/${model}/resolve/main`;
-  const files = NAMES.map(async (name) => [name, await fetchFile(`${folder}/${name}`, signal)] as const);
-  return Object.fromEntries(await Promise.all(files)) as ModelFiles;
+  const files: Partial<ModelFiles> = {};
+  // One after the other: where there is no configuration, it is that which is said to be missing, and no weights are fetched in vain.
+  for (const name of NAMES) files[name] = await fetchFile(`${folder}/${name}`, signal);
+  return files as ModelFiles;
 }
 
 async function fetchFile(address: string, signal: AbortSignal): Promise<Blob> {
