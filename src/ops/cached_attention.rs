@@ -9,7 +9,8 @@ use candle_core::Tensor;
 /// Inputs `qkv (B S, (heads + 2 key_heads) head)`, of which the queries are read, or queries alone, `positions (B, S)` and the
 /// `cache (B, C, 2 key_heads head)` that [`super::Store`] left; then, if biased, the frozen `weight (buckets, heads)` and `buckets (C)`, its row
 /// for each distance from a query back to a key. A query at position p sees the keys in the places 0 to p of its text, and of these only the last
-/// `window`, where there is one. Positions are below C, or the window is no longer than C and place C is place 0 again and so on. Output `context (B S, heads head)`. Nothing is trained through it.
+/// `window`, where there is one. Positions are below C, or the window is no longer than C and place C is place 0 again and so on.
+/// Output `context (B S, heads head)`. Nothing is trained through it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CachedAttention {
     /// Heads of queries.

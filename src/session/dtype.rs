@@ -49,8 +49,8 @@ pub(super) fn choice(dtype: Option<Dtype>, model: &Model) -> Result<Kept> {
     }))
 }
 
-/// The format in which a tensor is kept that the graph reads. Without a wish the matrices of a GGUF stay as they are, and those of other files become floats; so does
-/// everything that is no matrix, and a matrix whose rows are not whole blocks.
+/// The format in which a tensor is kept that the graph reads. Without a wish the matrices of a GGUF stay as they are, and those of other files
+/// become floats; so does everything that is no matrix, and a matrix whose rows are not whole blocks.
 fn kept(dtype: Option<Dtype>, incoming: &Incoming, matrix: bool) -> BlockType {
     let wanted = match dtype {
         Some(Dtype::F32) => BlockType::F32,
