@@ -109,25 +109,27 @@ test("every ratio has a line, and no ratios make no text", () => {
 
 test("peers are asked only for what they can do", () => {
   const jobs = peerJobs({ devices: ["wasm", "webgpu"], only: ["encoder-train", "ops"] });
-  assert.deepEqual(jobs.map(({ library, device }) => `${library} ${device}`), ["tfjs wasm", "jax-js wasm", "tfjs webgpu", "jax-js webgpu"]);
+  assert.deepEqual(jobs.map(({ library, device }) => `${library} ${device}`), ["ia3-web-threads wasm", "tfjs wasm", "jax-js wasm", "tfjs webgpu", "jax-js webgpu"]);
 });
 
-test("wllama is measured on wasm alone, ours beside it on both devices", () => {
+test("wllama and our threads are measured on wasm alone, ours beside them on both devices", () => {
   const [first, ...others] = peerJobs({ devices: ["wasm", "webgpu"], only: ["generate-decode-q4_1"] });
   assert.deepEqual(first, { library: "ia3-web", device: "wasm", task: "generate-decode", format: "q4_1", name: "generate-decode-q4_1" });
-  assert.deepEqual(others.map(({ library, device }) => `${library} ${device}`), ["wllama wasm", "ia3-web webgpu"]);
+  assert.deepEqual(others.map(({ library, device }) => `${library} ${device}`), ["ia3-web-threads wasm", "wllama wasm", "ia3-web webgpu"]);
 });
 
 test("a kind of row stands for all number formats, a format for the comparison is measured on wasm alone", () => {
   const jobs = peerJobs({ devices: ["wasm", "webgpu"], only: ["generate-load"] });
   const found = jobs.map(({ library, device, format }) => [library, device, format].join(" "));
-  assert.deepEqual(found, ["ia3-web wasm q4_1", "ia3-web wasm q8_0", "wllama wasm q4_1", "wllama wasm q8_0", "ia3-web webgpu q4_1"]);
+  const onWasm = ["ia3-web", "ia3-web-threads", "wllama"].flatMap((library) => ["q4_1", "q8_0"].map((format) => `${library} wasm ${format}`));
+  assert.deepEqual(found, [...onWasm, "ia3-web webgpu q4_1"]);
 });
 
 test("a training step of a language model is ours alone", () => {
   const jobs = peerJobs({ devices: ["wasm", "webgpu"], only: ["language-train"] });
   assert.deepEqual(jobs.map(({ library, device, name }) => [library, device, name].join(" ")), [
     "ia3-web wasm language-train-4x64-q4_1",
+    "ia3-web-threads wasm language-train-4x64-q4_1",
     "ia3-web webgpu language-train-4x64-q4_1",
   ]);
   assert.match(jobs[0].name, new RegExp(`-${TRAIN.batchSize}x${TRAIN.maxLength}-`));

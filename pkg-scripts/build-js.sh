@@ -11,8 +11,8 @@ main() {
   [ $# -eq 1 ] || fail "usage: build-js.sh FOLDER"
   mkdir -p "$1"
   local options=(--format=esm --target=es2022 --log-level=warning)
-  esbuild "$ROOT/src/js/index.ts" "$ROOT/src/js/worker.ts" "${options[@]}" --bundle --splitting --minify \
-    --external:./ia3_web.js --external:./import-url.js --outdir="$1"
+  esbuild "$ROOT"/src/js/{index,worker,worker-threads,helper}.ts "${options[@]}" --bundle --splitting --minify \
+    --external:./ia3_web.js --external:./ia3_web_threads.js --external:./import-url.js --outdir="$1"
   esbuild "$ROOT/src/js/import-url.ts" "${options[@]}" --outdir="$1"
   esbuild "$ROOT/src/js/jinja.ts" "${options[@]}" --bundle --minify --banner:js="$(notice @huggingface/jinja)" --outdir="$1"
   types "$1"

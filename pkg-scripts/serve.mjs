@@ -20,6 +20,12 @@ export const CONTENT_SECURITY_POLICY = [
   "style-src 'self'",
 ].join("; ");
 
+/** What lets the page's workers share memory, and so the engine use several threads. */
+const CROSS_ORIGIN_ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
@@ -46,12 +52,14 @@ export function demoMounts() {
  * @param {object} [options]
  * @param {number} [options.port] 0 lets the system choose a free one
  * @param {Record<string, string>} [options.mounts] address prefix (with slashes) -> folder; the longest prefix wins
+ * @param {boolean} [options.isolated] whether pages are cross-origin isolated
  * @param {Record<string, string>} [options.headers] sent with every answer, over the strict policy
  * @returns {Promise<{origin: string, close: () => Promise<void>}>}
  */
-export async function serve({ port = 0, mounts = demoMounts(), headers = {} } = {}) {
+export async function serve({ port = 0, mounts = demoMounts(), isolated = true, headers = {} } = {}) {
+  const given = { ...(isolated && CROSS_ORIGIN_ISOLATION), ...headers };
   const server = createServer((request, response) => {
-    answer(request, response, mounts, headers).catch((error) => {
+    answer(request, response, mounts, given).catch((error) => {
       console.error(error);
       response.headersSent ? response.destroy() : finish(response, 500);
     });

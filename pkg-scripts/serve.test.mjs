@@ -49,6 +49,19 @@ test("a folder answers with its index page, under the strict policy", async () =
   assert.match(headers["content-security-policy"], /script-src 'self' 'wasm-unsafe-eval';/);
 });
 
+test("pages are cross-origin isolated unless they are not to be", async () => {
+  const names = ["cross-origin-opener-policy", "cross-origin-embedder-policy"];
+  const { headers } = await get("/");
+  assert.deepEqual(names.map((name) => headers[name]), ["same-origin", "require-corp"]);
+  const open = await serve({ mounts: { "/": join(folder, "www") }, isolated: false });
+  try {
+    const { headers } = await fetch(open.origin);
+    assert.deepEqual(names.map((name) => headers.get(name)), [null, null]);
+  } finally {
+    await open.close();
+  }
+});
+
 test("the longest prefix wins and lengths are sent", async () => {
   const { headers, body } = await get("/hub/weights.safetensors");
   assert.deepEqual([headers["content-length"], body], ["10", "0123456789"]);

@@ -61,6 +61,10 @@ rust_parts() {
     say "setup: rustup target add wasm32-unknown-unknown"
     logged rustup-target rustup target add wasm32-unknown-unknown
   fi
+  if [ ! -d "$sysroot/lib/rustlib/src/rust/library/std" ]; then
+    say "setup: rustup component add rust-src"
+    logged rustup-source rustup component add rust-src
+  fi
   if [ ! -x "$sysroot/bin/cargo-fmt" ] || [ ! -x "$sysroot/bin/cargo-clippy" ]; then
     say "setup: rustup component add rustfmt clippy"
     logged rustup-component rustup component add rustfmt clippy

@@ -1,6 +1,7 @@
 //! The static graph: values, and the nodes that compute them. Append-only, so node order is execution order.
 
 use crate::checkpoint::BlockType;
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::kernel::{AdapterKind, Kernel};
 use candle_core::Tensor;
@@ -117,8 +118,8 @@ pub trait Op: Debug + Any {
         None
     }
 
-    /// The CPU twin: contiguous f32 (or u32) tensors in and out. It is the specification of the kernel.
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
+    /// The CPU twin: contiguous f32 (or u32) tensors in and out. It is the specification of the kernel; `cores` may share its work.
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>>;
 
     /// The GPU kernel for these shapes.
     fn kernel(&self, io: &Io) -> Kernel;

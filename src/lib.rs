@@ -14,7 +14,7 @@
 //!
 //! Where to find things, in reading order (a module uses only those before it, [`session`] uses all):
 //! * [`error`]: every error, with its code and its advice. [`shortage`]: what is said of weights that are too large.
-//! * [`checkpoint`]: the files of a base model. [`kernel`]: what a GPU runs for one op, as data.
+//! * [`checkpoint`]: the files of a base model. [`kernel`]: what a GPU runs for one op, as data. [`cores`]: the threads that share an op's work.
 //! * [`graph`]: values, nodes and the trait every op implements. [`ops`]: the ops, each with shape rule, gradient, CPU twin and kernel.
 //! * [`autodiff`], [`fuse`], [`recompute`], [`plan`]: from a forward graph to something that can run.
 //! * [`adapter`]: IA3 vectors, which modules they target, PEFT's files, combining and merging.
@@ -28,6 +28,7 @@ pub mod adapter;
 pub mod autodiff;
 pub mod backend;
 pub mod checkpoint;
+pub mod cores;
 pub mod error;
 pub mod fuse;
 pub mod graph;

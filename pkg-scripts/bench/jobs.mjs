@@ -19,14 +19,15 @@ const ROWS = [
  */
 const LIBRARIES = {
   "ia3-web": ["generate-load", "generate-prefill", "generate-decode", "language-train"],
+  "ia3-web-threads": ["encoder-forward", "encoder-train", "generate-load", "generate-prefill", "generate-decode", "language-train"],
   tfjs: ["matmul", "encoder-forward", "encoder-train"],
   "jax-js": ["matmul", "encoder-forward", "encoder-train"],
   "onnxruntime-web": ["matmul", "encoder-forward"],
   wllama: ["generate-load", "generate-prefill", "generate-decode"],
 };
 
-/** What is measured on the processor alone: a library's that is given one thread, and the file that is there to be compared with it. */
-const WASM_ALONE = ["wllama", "q8_0"];
+/** What is measured on the processor alone: ours with threads, a library's with one, and the file that is there to be compared with it. */
+const WASM_ALONE = ["ia3-web-threads", "wllama", "q8_0"];
 
 /** Every task of the rows, by which they can be asked for. */
 export const TASKS = [...new Set(ROWS.map(({ task }) => task))];

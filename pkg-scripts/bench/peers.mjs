@@ -16,9 +16,6 @@ const TOLERANCE = 0.01;
 const HEADERS = {
   // Some of them compile code from strings and start workers from blobs.
   "Content-Security-Policy": "default-src 'self' blob: data:; script-src 'self' blob: 'unsafe-eval' 'wasm-unsafe-eval'",
-  // Without these two there are no threads.
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
 /**

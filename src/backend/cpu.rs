@@ -2,6 +2,7 @@
 
 use super::{Clock, Data, Inputs, StepResult, TrainState};
 use crate::checkpoint::{BlockType, Elements, StoredTensor};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Dtype, Id, Leaf, Shape, Value};
 use crate::plan::{Home, Plan, Step};
@@ -43,6 +44,7 @@ pub fn states(plan: &Plan) -> Result<States> {
 pub struct Cpu {
     /// Matrices in blocks as rows of bytes.
     weights: HashMap<String, (BlockType, Tensor)>,
+    cores: Cores,
 }
 
 /// What one run leaves behind.
@@ -52,6 +54,11 @@ struct Outcome {
 }
 
 impl Cpu {
+    /// Lets threads share the work of every op from now on.
+    pub fn share(&mut self, cores: Cores) {
+        self.cores = cores;
+    }
+
     /// Takes over one tensor of the base model.
     pub fn load(&mut self, name: &str, tensor: StoredTensor) -> Result<()> {
         let StoredTensor { mut shape, elements } = tensor;
@@ -91,7 +98,7 @@ impl Cpu {
 
     /// Runs a forward program.
     pub fn forward(&self, program: &Program, inputs: &Inputs, table: &[f32]) -> Result<Vec<Vec<f32>>> {
-        Ok(self.run(program, inputs, table, compute)?.results)
+        Ok(self.run(program, inputs, table, |step, inputs| self.compute(step, inputs))?.results)
     }
 
     /// Runs each step of a program `times` times. Returns the milliseconds of one run of each.
@@ -107,13 +114,17 @@ impl Cpu {
         self.run(program, inputs, table, |step, inputs| {
             let start = clock.milliseconds();
             for _ in 1..times {
-                compute(step, inputs)?;
+                self.compute(step, inputs)?;
             }
-            let outputs = compute(step, inputs)?;
+            let outputs = self.compute(step, inputs)?;
             found.push((clock.milliseconds() - start) / times as f64);
             Ok(outputs)
         })?;
         Ok(found)
+    }
+
+    fn compute(&self, step: &Step, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        step.op.cpu(inputs, &self.cores)
     }
 
     /// Runs a program; `compute` makes a step's outputs of its inputs.
@@ -181,10 +192,6 @@ impl Cpu {
     }
 }
 
-fn compute(step: &Step, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-    step.op.cpu(inputs)
-}
-
 /// A training run on the CPU: each step is complete when it returns.
 #[derive(Debug)]
 pub struct CpuTraining {
@@ -202,6 +209,7 @@ impl CpuTraining {
     pub fn step(&mut self, cpu: &Cpu, program: &Program, batches: &[Inputs], settings: &Optimizer) -> Result<()> {
         let mut sum = vec![0.0; self.state.parameters.len() + 1];
         for inputs in batches {
+            let compute = |step: &Step, inputs: &[Tensor]| cpu.compute(step, inputs);
             let gradients = cpu.run(program, inputs, &self.state.parameters, compute)?.gradients;
             sum.iter_mut().zip(gradients).for_each(|(sum, g)| *sum += g);
         }

@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod gpu;
 
 use crate::checkpoint::StoredTensor;
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::kernel::AdapterKind;
 use crate::plan::Plan;
@@ -98,6 +99,13 @@ impl Backend {
     /// A CPU without weights.
     pub fn cpu() -> Backend {
         Backend::Cpu(cpu::Cpu::default())
+    }
+
+    /// Lets threads share the work of every op on the CPU.
+    pub fn share(&mut self, cores: Cores) {
+        if let Backend::Cpu(cpu) = self {
+            cpu.share(cores);
+        }
     }
 
     /// Takes over one tensor of the base model.

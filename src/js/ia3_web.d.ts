@@ -105,7 +105,7 @@ export class Session {
     tokenizerJson: Uint8Array,
     options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number; dtype?: Dtype | undefined },
   );
-  openDevice(device: "auto" | Device): Promise<DeviceInfo>;
+  openDevice(device: "auto" | Device): Promise<Omit<DeviceInfo, "threads">>;
   beginWeights(): void;
   beginFile(file: string, contentLength: number | undefined, sha256Hex: string | undefined): void;
   feedWeights(chunk: Uint8Array): void;

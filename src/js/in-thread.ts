@@ -25,7 +25,8 @@ export function serveInThread(port: MessagePort): () => void {
 }
 
 async function instance(which: number): Promise<Glue> {
-  return startModule(which === 0 ? await import("./ia3_web.js") : await freshCopy(which));
+  const module = which === 0 ? await import("./ia3_web.js") : await freshCopy(which);
+  return startModule(module, new URL("./ia3_web_bg.wasm", import.meta.url));
 }
 
 async function freshCopy(which: number): Promise<Module> {

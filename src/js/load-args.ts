@@ -3,6 +3,7 @@
 import { bad } from "./check.js";
 import { CHATS, type LoadArgs } from "./protocol.js";
 import { modelSource } from "./source.js";
+import { threadCount } from "./threads.js";
 import type { LoadOptions, ModelSource } from "./types.js";
 
 const WARM_UP = { batchSize: 8, maxLength: 64 };
@@ -19,6 +20,8 @@ export function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
     labels: [...labels],
     pooling,
     device,
+    // The calling thread may not wait for others.
+    threads: given.worker === false || device === "webgpu" ? 1 : threadCount(given.threads),
     dtype,
     cache,
     sha256,

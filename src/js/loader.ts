@@ -36,7 +36,7 @@ export class Loader {
   /** A fresh device with the weights on it, for a session that lost its own. */
   reload(session: Session, call: Call<ProgressEvent>): Promise<DeviceInfo> {
     return this.#attempt(call, async (downloads) => {
-      const device = await session.openDevice(this.#args.device);
+      const device = await this.#openDevice(session);
       await downloads.feed(session, await downloads.openWeights());
       return device;
     });
@@ -80,13 +80,22 @@ export class Loader {
   ): Promise<Loaded> {
     const session = new glue.Session(config, tokenizer, this.#sessionOptions());
     try {
-      const device = await session.openDevice(this.#args.device);
+      const device = await this.#openDevice(session);
       await feed(session);
       return { session, device, chat };
     } catch (error) {
       release(session);
       throw error;
     }
+  }
+
+  async #openDevice(session: Session): Promise<DeviceInfo> {
+    const { device, threads } = this.#args;
+    const opened = await session.openDevice(device);
+    const { share } = this.#runtime;
+    if (opened.device !== "wasm" || threads === 1 || !share) return { ...opened, threads: 1 };
+    await share(session, threads);
+    return { ...opened, threads };
   }
 
   async #chat(files: ChatFiles): Promise<ChatSource | Ia3Error> {

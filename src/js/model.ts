@@ -89,7 +89,7 @@ export class Model {
     this.labels = Object.freeze([...args.labels]);
     this.pooling = args.pooling;
     this.#loadSignal = signal;
-    this.#host = new Host(starter(worker), async (ask) => {
+    this.#host = new Host(starter(worker, args.threads), async (ask) => {
       await ask("load", args, { signal: this.#loadSignal, onEvent: onProgress });
       await this.#mirror.restore(ask);
     });

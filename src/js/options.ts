@@ -64,6 +64,7 @@ export const LOAD = {
   ...engine,
   ...head,
   device: oneOf("auto", "webgpu", "wasm"),
+  threads: positive,
   dtype,
   cache: flag,
   modelId: text,

@@ -68,6 +68,8 @@ export interface LoadArgs {
   labels: string[];
   pooling: Pooling;
   device: "auto" | Device;
+  /** On the processor. */
+  threads: number;
   dtype: Dtype | undefined;
   cache: boolean;
   sha256: Readonly<Record<string, string>>;

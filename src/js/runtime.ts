@@ -2,6 +2,7 @@
 
 import { Ia3Error } from "./errors.js";
 import type { Fetch } from "./http.js";
+import type { Session } from "./ia3_web.js";
 
 /** The exports of the WebAssembly module that the engine uses. */
 export type Glue = Pick<typeof import("./ia3_web.js"), "Session" | "estimate" | "ggufFiles">;
@@ -10,6 +11,8 @@ export type Glue = Pick<typeof import("./ia3_web.js"), "Session" | "estimate" | 
 export interface Runtime {
   /** The started WebAssembly module. */
   glue(): Promise<Glue>;
+  /** Lets a session of the module use so many threads; absent where the module is not built for it. */
+  share?(session: Session, threads: number): Promise<void>;
   fetch: Fetch;
   /** Absent in insecure contexts. */
   caches: CacheStorage | undefined;
@@ -20,9 +23,8 @@ export function runtime(glue: () => Promise<Glue>): Runtime {
   return { glue, fetch: (url, init) => fetch(url, init), caches: globalThis.caches };
 }
 
-/** Starts the module that lies beside this script. */
-export async function startModule({ default: init, Session, estimate, ggufFiles }: typeof import("./ia3_web.js")): Promise<Glue> {
-  const url = new URL("./ia3_web_bg.wasm", import.meta.url);
+/** Starts the module that lies at `url`, beside the script. */
+export async function startModule({ default: init, Session, estimate, ggufFiles }: typeof import("./ia3_web.js"), url: URL): Promise<Glue> {
   try {
     await init({ module_or_path: url });
   } catch (cause) {

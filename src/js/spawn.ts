@@ -2,6 +2,7 @@
 
 import { Ia3Error, isTrap, panicError } from "./errors.js";
 import type { Endpoint } from "./rpc.js";
+import { startWorker } from "./start-worker.js";
 import type { EngineOptions } from "./types.js";
 
 /** A running engine, seen from the page. */
@@ -22,32 +23,26 @@ export interface Starter {
   replaceable: boolean;
 }
 
-/** The starter that the `worker` option asks for. */
-export function starter(worker: EngineOptions["worker"] = true): Starter {
+/** The starter that the `worker` option asks for, of engines that will use so many threads. */
+export function starter(worker: EngineOptions["worker"] = true, threads = 1): Starter {
   if (worker === false) return { start: inThread, replaceable: true };
-  if (worker === true) return { start: () => inWorker(ownWorker(), true), replaceable: true };
+  if (worker === true) return { start: () => inWorker(ownWorker(threads), true), replaceable: true };
   if (typeof worker === "function") return { start: () => inWorker(worker(), true), replaceable: true };
   return { start: () => inWorker(worker, false), replaceable: false };
 }
 
-function ownWorker(): Worker {
+function ownWorker(threads: number): Worker {
   if (typeof Worker === "undefined") {
     throw new Ia3Error("bad-option", "there are no workers here: models run in a browser; pass worker: false for the calling thread");
   }
   try {
-    // Browsers start no worker from another origin (a CDN), but a worker may import from one.
-    const script = new URL(import.meta.url);
-    if (script.protocol.startsWith("http") && script.origin !== globalThis.location?.origin) return importingWorker();
-    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    // Bundlers know a worker by the whole expression.
+    return threads === 1
+      ? startWorker("./worker.js", () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }))
+      : startWorker("./worker-threads.js", () => new Worker(new URL("./worker-threads.js", import.meta.url), { type: "module" }));
   } catch (cause) {
     throw unreachable(cause);
   }
-}
-
-function importingWorker(): Worker {
-  const name = "./worker.js";
-  const code = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
-  return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
 }
 
 function inWorker(worker: Worker, owned: boolean): EngineHandle {
@@ -74,7 +69,7 @@ function crash({ message }: ErrorEvent, heard: boolean): Ia3Error {
 }
 
 function unreachable(cause: unknown): Ia3Error {
-  const text = `worker.js cannot be started (${String(cause)}): it must lie beside index.js, and a CSP's worker-src must allow it`;
+  const text = `the worker cannot be started (${String(cause)}): worker.js and worker-threads.js must lie beside index.js, and a CSP's worker-src must allow them`;
   return new Ia3Error("file-unreachable", text, {}, { cause });
 }
 

@@ -86,8 +86,8 @@ export interface ModelSourceOptions extends SourceOptions {
 export interface EngineOptions {
   /**
    * `true` (default): a dedicated worker of the model's own. `false`: the calling thread, which blocks while the processor works.
-   * A `Worker` that runs `ia3-web/worker.js` serves one model and is not terminated; since a crashed one cannot be replaced, prefer
-   * a function that makes one.
+   * A `Worker` that runs `ia3-web/worker.js`, or `ia3-web/worker-threads.js` for `threads`, serves one model and is not terminated; since
+   * a crashed one cannot be replaced, prefer a function that makes one.
    */
   worker?: boolean | Worker | (() => Worker);
 }
@@ -102,6 +102,12 @@ export interface LoadOptions extends ModelSourceOptions, EngineOptions {
   pooling?: Pooling;
   /** `auto` (default): WebGPU on a real graphics card, otherwise the processor; `model.deviceInfo.reason` says why. */
   device?: "auto" | Device;
+  /**
+   * Threads that share the work on the processor, where the page is cross-origin isolated (`Cross-Origin-Opener-Policy: same-origin` and
+   * `Cross-Origin-Embedder-Policy: require-corp`) and the engine is in a worker; elsewhere one. Default: as many as the processor has cores, but
+   * at most 4. Answers and training are the same to the bit, whatever their number.
+   */
+  threads?: number;
   /**
    * The number format in which the matrices of the model are kept in memory, quantised while they are loaded. Default: a GGUF's own formats, and
    * `f32` for other files.
@@ -182,6 +188,8 @@ export interface DeviceInfo {
   isFallbackAdapter: boolean;
   /** WebGPU limits by name; empty on the processor. */
   limits: Record<string, number>;
+  /** Threads that share the work on the processor; 1 on WebGPU. */
+  threads: number;
 }
 
 /** Options of `model.applyChatTemplate`. */

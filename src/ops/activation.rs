@@ -2,6 +2,7 @@
 
 use super::host::{erf, exp, slots, tanh, tensor, with_floats};
 use super::scale::Scale;
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise, grid};
@@ -71,17 +72,25 @@ impl ActivationKind {
         }
     }
 
-    /// Calls `f` with the function and its slope as types of their own, so that each loop is compiled for one kind.
-    fn map(self, x: &[f32], slope: bool) -> Vec<f32> {
-        macro_rules! each {
+    /// The function, or its slope, of each element.
+    fn map(self, x: &[f32], slope: bool, cores: &Cores) -> Vec<f32> {
+        let mut y = vec![0.0; x.len()];
+        cores.rows(&mut y, 1, |first, y| self.fill(&x[first..][..y.len()], slope, y));
+        y
+    }
+
+    /// Each kind has a loop of its own, compiled for it alone.
+    fn fill(self, x: &[f32], slope: bool, y: &mut [f32]) {
+        let each = y.iter_mut().zip(x);
+        macro_rules! kinds {
             ($($kind:ident),*) => {
                 match (self, slope) {
-                    $((ActivationKind::$kind, false) => x.iter().map(|x| ActivationKind::$kind.value(*x)).collect(),
-                      (ActivationKind::$kind, true) => x.iter().map(|x| ActivationKind::$kind.slope(*x)).collect(),)*
+                    $((ActivationKind::$kind, false) => each.for_each(|(y, x)| *y = ActivationKind::$kind.value(*x)),
+                      (ActivationKind::$kind, true) => each.for_each(|(y, x)| *y = ActivationKind::$kind.slope(*x)),)*
                 }
             };
         }
-        each!(Gelu, GeluTanh, Relu, Tanh, Silu)
+        kinds!(Gelu, GeluTanh, Relu, Tanh, Silu)
     }
 }
 
@@ -100,11 +109,11 @@ impl Op for Activation {
         Ok((0..at.inputs.len()).map(|input| (input < found.len() && at.wants[input]).then(|| found[input])).collect())
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let y = with_floats(&[&inputs[0]], |x| Ok(self.kind.map(x[0], false)))?;
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
+        let y = with_floats(&[&inputs[0]], |x| Ok(self.kind.map(x[0], false, cores)))?;
         let y = tensor(y, inputs[0].dims())?;
         match self.scale {
-            Some(scale) => scale.cpu(&[y, inputs[1].clone(), inputs[2].clone()]),
+            Some(scale) => scale.cpu(&[y, inputs[1].clone(), inputs[2].clone()], cores),
             None => Ok(vec![y]),
         }
     }
@@ -134,10 +143,10 @@ impl Op for ActivationGrad {
         })
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let kind = self.0.kind;
         let channels = inputs[0].dim(1)?;
-        let mut dx = with_floats(&[&inputs[1]], |x| Ok(kind.map(x[0], true)))?;
+        let mut dx = with_floats(&[&inputs[1]], |x| Ok(kind.map(x[0], true, cores)))?;
         let Some(scale) = self.0.scale else {
             with_floats(&[&inputs[0]], |x| {
                 dx.iter_mut().zip(x[0]).for_each(|(dx, dy)| *dx *= dy);
@@ -149,7 +158,7 @@ impl Op for ActivationGrad {
         let (rows, slots) = slots(&inputs[3], inputs[0].dim(0)?)?;
         let mut dl = vec![0.0; scale.table_len()];
         with_floats(&[&inputs[0], &inputs[1], &inputs[2]], |x| {
-            let value = kind.map(x[1], false);
+            let value = kind.map(x[1], false, cores);
             let each = dx.chunks_exact_mut(channels).zip(x[0].chunks_exact(channels)).zip(value.chunks_exact(channels));
             for (n, ((dx, dy), value)) in each.enumerate() {
                 let first = slots[n / rows] * parameters + scale.offset;

@@ -1,6 +1,7 @@
 //! The sum of two values of the same shape.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -25,7 +26,7 @@ impl Op for Add {
         Ok(at.wants.iter().map(|want| want.then(|| at.dy())).collect())
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let sum = with_floats(&[&inputs[0], &inputs[1]], |x| Ok(x[0].iter().zip(x[1]).map(|(a, b)| a + b).collect()))?;
         Ok(vec![tensor(sum, inputs[0].dims())?])
     }

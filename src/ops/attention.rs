@@ -4,6 +4,7 @@ use super::attention_grad::{AttentionGrad, Role};
 use super::attention_twin::{Call, EXCLUDED};
 use super::host::{exp, tensor};
 use super::segments::visible;
+use crate::cores::{Cores, parts_of};
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -137,6 +138,23 @@ impl Attention {
     }
 }
 
+impl Attention {
+    /// `context (S, heads head)` and `lse (heads, S)` of one text.
+    fn attend(&self, call: &Call, text: usize, context: &mut [f32], lse: &mut [f32]) -> Result<()> {
+        let mut scores = call.scores(text)?;
+        for (line, lse) in scores.chunks_exact_mut(call.count).zip(lse) {
+            let max = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            line.iter_mut().for_each(|s| *s = exp(*s - max) * f32::from(*s > EXCLUDED));
+            let sum = line.iter().sum::<f32>();
+            line.iter_mut().for_each(|s| *s /= sum);
+            *lse = max + sum.ln();
+        }
+        let probabilities = tensor(scores, &[self.heads, call.length, call.count])?;
+        let value = probabilities.matmul(&call.keys(text, 1)?)?;
+        call.scatter(&value, 0, self.heads * self.head, false, context)
+    }
+}
+
 impl Op for Attention {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
         let (queries, keys, mask) = (inputs[0], inputs[self.keys_input()], inputs[self.mask_input()]);
@@ -166,24 +184,19 @@ impl Op for Attention {
         Ok(found)
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let call = Call::new(*self, inputs)?;
         let hidden = self.heads * self.head;
         let mut context = vec![0.0; call.batch * call.length * hidden];
-        let mut lse = Vec::with_capacity(call.batch * self.heads * call.length);
-        for text in 0..call.batch {
-            let mut scores = call.scores(text)?;
-            for line in scores.chunks_exact_mut(call.count) {
-                let max = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                line.iter_mut().for_each(|s| *s = exp(*s - max) * f32::from(*s > EXCLUDED));
-                let sum = line.iter().sum::<f32>();
-                line.iter_mut().for_each(|s| *s /= sum);
-                lse.push(max + sum.ln());
-            }
-            let probabilities = tensor(scores, &[self.heads, call.length, call.count])?;
-            let value = probabilities.matmul(&call.keys(text, 1)?)?;
-            call.scatter(&value, text, 0, hidden, false, &mut context)?;
-        }
+        let mut lse = vec![0.0; call.batch * self.heads * call.length];
+        let of_text = [call.length * hidden, self.heads * call.length];
+        let parts = parts_of(&mut context, of_text[0], cores.split(call.batch)).into_iter();
+        let parts = parts.zip(parts_of(&mut lse, of_text[1], cores.split(call.batch)));
+        let done = cores.map(parts.collect(), |((first, context), (_, lse))| {
+            let mut texts = context.chunks_exact_mut(of_text[0]).zip(lse.chunks_exact_mut(of_text[1])).zip(first..);
+            texts.try_for_each(|((context, lse), text)| self.attend(&call, text, context, lse))
+        });
+        done.into_iter().collect::<Result<()>>()?;
         let lse = tensor(lse, &[call.batch, self.heads, call.length])?;
         Ok(vec![tensor(context, &[call.batch * call.length, hidden])?, lse])
     }

@@ -3,6 +3,7 @@
 use super::attention::Attention;
 use super::attention_twin::{Call, EXCLUDED};
 use super::host::{exp, tensor, with_floats};
+use crate::cores::{Cores, parts_of};
 use crate::error::Result;
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::Kernel;
@@ -63,6 +64,32 @@ impl AttentionGrad {
     }
 }
 
+impl AttentionGrad {
+    /// Adds the gradient of one text to `out (tokens, columns)`.
+    fn of_text(
+        &self,
+        call: &Call,
+        text: usize,
+        [dcontext, context, lse]: [&Tensor; 3],
+        columns: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let [_, _, key_start, value_start] = self.of.columns();
+        let [for_queries, for_keys] = self.roles();
+        let view = |x| call.view(x, text, 0, self.of.heads);
+        let (dcontext, context) = (view(dcontext)?, view(context)?);
+        let [p, ds] = self.pairs(call, text, [&dcontext, &context, lse])?;
+        if for_queries {
+            call.scatter(&ds.matmul(&call.keys(text, 0)?)?, 0, columns, false, out)?;
+        }
+        if for_keys {
+            call.scatter(&ds.t()?.matmul(&call.queries(text)?)?, key_start, columns, true, out)?;
+            call.scatter(&p.t()?.matmul(&dcontext)?, value_start, columns, true, out)?;
+        }
+        Ok(())
+    }
+}
+
 impl Op for AttentionGrad {
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>> {
         Ok(vec![match self.role {
@@ -71,29 +98,22 @@ impl Op for AttentionGrad {
         }])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let call = Call::new(self.of, &inputs[1..])?;
         let (dcontext, context, lse) = (&inputs[0], &inputs[inputs.len() - 2], &inputs[inputs.len() - 1]);
-        let [query_row, key_row, key_start, value_start] = self.of.columns();
-        let [for_queries, for_keys] = self.roles();
+        let [query_row, key_row, ..] = self.of.columns();
         let (rows, columns) = match self.role {
             Role::Packed | Role::Queries => (call.batch * call.length, query_row),
             Role::Keys => (call.batch * call.count, key_row),
         };
         let mut gradient = vec![0.0; rows * columns];
-        for text in 0..call.batch {
-            let view = |x| call.view(x, text, 0, self.of.heads);
-            let (dcontext, context) = (view(dcontext)?, view(context)?);
-            let [p, ds] = self.pairs(&call, text, [&dcontext, &context, lse])?;
-            if for_queries {
-                call.scatter(&ds.matmul(&call.keys(text, 0)?)?, text, 0, columns, false, &mut gradient)?;
-            }
-            if for_keys {
-                let key = ds.t()?.matmul(&call.queries(text)?)?;
-                call.scatter(&key, text, key_start, columns, true, &mut gradient)?;
-                call.scatter(&p.t()?.matmul(&dcontext)?, text, value_start, columns, true, &mut gradient)?;
-            }
-        }
+        let of_text = rows / call.batch * columns;
+        let parts = parts_of(&mut gradient, of_text, cores.split(call.batch));
+        let done = cores.map(parts, |(first, part)| {
+            let mut texts = part.chunks_exact_mut(of_text).zip(first..);
+            texts.try_for_each(|(out, text)| self.of_text(&call, text, [dcontext, context, lse], columns, out))
+        });
+        done.into_iter().collect::<Result<()>>()?;
         Ok(vec![tensor(gradient, &[rows, columns])?])
     }
 

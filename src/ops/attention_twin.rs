@@ -78,24 +78,16 @@ impl<'a> Call<'a> {
         ))?)
     }
 
-    /// Copies `(heads, tokens, head)` to the columns from `start` on of one text of `out (B tokens, columns)`, summed over the heads
-    /// that share columns.
-    pub(super) fn scatter(
-        &self,
-        x: &Tensor,
-        text: usize,
-        start: usize,
-        columns: usize,
-        key: bool,
-        out: &mut [f32],
-    ) -> Result<()> {
+    /// Copies `(heads, tokens, head)` of one text to the columns from `start` on of its `out (tokens, columns)`, summed over the heads that
+    /// share columns.
+    pub(super) fn scatter(&self, x: &Tensor, start: usize, columns: usize, key: bool, out: &mut [f32]) -> Result<()> {
         let head = self.op.head;
         let tokens = x.dim(1)?;
         let shared_by = if key { self.op.heads / self.op.key_heads } else { 1 };
         with_floats(&[x], |x| {
             for (at, values) in x[0].chunks_exact(head).enumerate() {
                 let (own, token) = (at / tokens / shared_by, at % tokens);
-                let first = (text * tokens + token) * columns + start + own * head;
+                let first = token * columns + start + own * head;
                 out[first..first + head].iter_mut().zip(values).for_each(|(out, x)| *out += x);
             }
             Ok(())

@@ -1,6 +1,7 @@
 //! Attention of some tokens over the keys and values of a cache.
 
 use super::host::{exp, integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{AdapterKind, Kernel, grid};
@@ -42,25 +43,28 @@ impl Op for CachedAttention {
         Ok(vec![vec![tokens, queries]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let positions = integers(&inputs[1])?;
         let (batch, capacity, columns) = inputs[2].dims3()?;
         let (head, shared_by, length) = (self.head, self.heads / self.key_heads, positions.len() / batch);
         let (hidden, row) = (self.heads * head, inputs[0].dim(1)?);
         let buckets = if self.biased { integers(&inputs[4])? } else { Vec::new() };
         let mut context = vec![0.0; positions.len() * hidden];
-        let mut scores = Vec::with_capacity(capacity);
         let floats: Vec<&Tensor> = [&inputs[0], &inputs[2]].into_iter().chain(inputs.get(3)).collect();
         with_floats(&floats, |x| {
-            for (token, (out, position)) in context.chunks_exact_mut(hidden).zip(&positions).enumerate() {
-                let end = *position as usize + 1;
-                let first = end - end.min(self.window.unwrap_or(end));
-                let text = &x[1][token / length * capacity * columns..][..capacity * columns];
-                let (from, to) = (first % capacity, (end - 1) % capacity + 1);
-                let parts = if from < to { [from..to, 0..0] } else { [from..capacity, 0..to] };
-                let [first, second] = parts.map(|part| &text[part.start * columns..part.end * columns]);
-                let seen = || first.chunks_exact(columns).chain(second.chunks_exact(columns));
-                for (at, out) in out.chunks_exact_mut(head).enumerate() {
+            let longest = positions.iter().max().map_or(0, |position| (*position as usize + 1).min(capacity));
+            // Head by head: a single token is shared too.
+            cores.worth(positions.len() * hidden * longest / 4).share(&mut context, head, |first, context| {
+                let mut scores = Vec::with_capacity(longest);
+                for (out, place) in context.chunks_exact_mut(head).zip(first..) {
+                    let (token, at) = (place / self.heads, place % self.heads);
+                    let end = positions[token] as usize + 1;
+                    let first = end - end.min(self.window.unwrap_or(end));
+                    let text = &x[1][token / length * capacity * columns..][..capacity * columns];
+                    let (from, to) = (first % capacity, (end - 1) % capacity + 1);
+                    let parts = if from < to { [from..to, 0..0] } else { [from..capacity, 0..to] };
+                    let [first, second] = parts.map(|part| &text[part.start * columns..part.end * columns]);
+                    let seen = || first.chunks_exact(columns).chain(second.chunks_exact(columns));
                     let query = &x[0][token * row + at * head..][..head];
                     let key = at / shared_by * head;
                     let keys = seen().map(|row| &row[key..key + head]);
@@ -77,7 +81,7 @@ impl Op for CachedAttention {
                         add_times(out, &row[value..value + head], score / sum);
                     }
                 }
-            }
+            });
             Ok(())
         })?;
         Ok(vec![tensor(context, &[positions.len(), hidden])?])

@@ -1,6 +1,7 @@
 //! Columns side by side, and some columns of a whole.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -37,7 +38,7 @@ impl Op for Concat {
         Ok(found)
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         Ok(vec![Tensor::cat(inputs, 1)?.contiguous()?])
     }
 
@@ -53,7 +54,7 @@ impl Op for Columns {
         Ok(vec![vec![inputs[0][0], self.len]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (rows, columns) = inputs[0].dims2()?;
         let part = with_floats(&[&inputs[0]], |x| {
             Ok(x[0].chunks_exact(columns).flat_map(|row| &row[self.start..self.start + self.len]).copied().collect())

@@ -1,6 +1,7 @@
 //! Cross-entropy of logits against labels, with the gradient made beside the loss.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::Kernel;
@@ -21,7 +22,7 @@ impl Op for CrossEntropy {
         Ok(vec![Some(at.outputs[1]), None, None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let classes = inputs[0].dim(1)?;
         let labels = integers(&inputs[1])?;
         let mut loss = 0.0;

@@ -3,6 +3,7 @@
 use super::blocks::{constants, matrix_shape, with_matrix};
 use super::host::{integers, tensor};
 use crate::checkpoint::BlockType;
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -30,7 +31,7 @@ impl Op for Embed {
         Ok(vec![vec![inputs[0][0] * inputs[0][1], inputs[1][1]]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (tokens, hidden) = (inputs[0].elem_count(), matrix_shape(&inputs[1], self.kind)?[1]);
         let mut sum = vec![0.0; tokens * hidden];
         let mut row = Vec::with_capacity(hidden);

@@ -2,6 +2,7 @@
 
 use super::activation::{Activation, ActivationGrad, ActivationKind};
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -17,10 +18,10 @@ pub struct GateGrad(pub Gate);
 
 impl Gate {
     /// `f` and its slope at the gates, `(N, F)` both.
-    fn value_and_slope(&self, gate: &Tensor) -> Result<[Tensor; 2]> {
+    fn value_and_slope(&self, gate: &Tensor, cores: &Cores) -> Result<[Tensor; 2]> {
         let op = Activation { kind: self.0, scale: None };
-        let value = op.cpu(std::slice::from_ref(gate))?.remove(0);
-        let slope = ActivationGrad(op).cpu(&[gate.ones_like()?, gate.clone()])?.remove(0);
+        let value = op.cpu(std::slice::from_ref(gate), cores)?.remove(0);
+        let slope = ActivationGrad(op).cpu(&[gate.ones_like()?, gate.clone()], cores)?.remove(0);
         Ok([value, slope])
     }
 }
@@ -40,9 +41,9 @@ impl Op for Gate {
         Ok(vec![Some(graph.one(GateGrad(*self), &[at.dy(), at.inputs[0]])?)])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let op = Activation { kind: self.0, scale: None };
-        let gate = op.cpu(&[half(&inputs[0], 0)?])?.remove(0);
+        let gate = op.cpu(&[half(&inputs[0], 0)?], cores)?.remove(0);
         Ok(vec![(gate * half(&inputs[0], 1)?)?])
     }
 
@@ -58,16 +59,23 @@ impl Op for GateGrad {
         Ok(vec![inputs[1].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let (rows, columns) = inputs[0].dims2()?;
-        let [value, slope] = self.0.value_and_slope(&half(&inputs[1], 0)?)?;
+        let [value, slope] = self.0.value_and_slope(&half(&inputs[1], 0)?, cores)?;
         let dx = with_floats(&[&inputs[0], &inputs[1], &value, &slope], |x| {
-            let mut dx = Vec::with_capacity(2 * rows * columns);
-            for row in 0..rows {
-                let (own, values) = (row * columns, row * 2 * columns + columns);
-                dx.extend((0..columns).map(|i| x[0][own + i] * x[1][values + i] * x[3][own + i]));
-                dx.extend((0..columns).map(|i| x[0][own + i] * x[2][own + i]));
-            }
+            let mut dx = vec![0.0; 2 * rows * columns];
+            cores.rows(&mut dx, 2 * columns, |first, dx| {
+                for (dx, row) in dx.chunks_exact_mut(2 * columns).zip(first..) {
+                    let own = row * columns..(row + 1) * columns;
+                    let values = &x[1][row * 2 * columns + columns..][..columns];
+                    let (dy, value, slope) = (&x[0][own.clone()], &x[2][own.clone()], &x[3][own]);
+                    let (of_gate, of_value) = dx.split_at_mut(columns);
+                    for i in 0..columns {
+                        of_gate[i] = dy[i] * values[i] * slope[i];
+                        of_value[i] = dy[i] * value[i];
+                    }
+                }
+            });
             Ok(dx)
         })?;
         Ok(vec![tensor(dx, &[rows, 2 * columns])?])

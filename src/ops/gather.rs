@@ -1,6 +1,7 @@
 //! Rows of a whole in any order, some of them perhaps several times.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -26,7 +27,7 @@ impl Op for Gather {
         Ok(vec![Some(dx), None, None, None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let sources = integers(&inputs[1])?;
         let hidden = inputs[0].dim(1)?;
         let row = |x: &[f32], source: u32| x[source as usize * hidden..][..hidden].to_vec();
@@ -46,7 +47,7 @@ impl Op for GatherGrad {
         Ok(vec![vec![inputs[2][0] - 1, inputs[0][1]]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (order, starts) = (integers(&inputs[1])?, integers(&inputs[2])?);
         let hidden = inputs[0].dim(1)?;
         let mut dx = vec![0.0; (starts.len() - 1) * hidden];

@@ -1,6 +1,7 @@
 //! Whether a language model, asked for one token, would have written the label.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{Kernel, grid};
@@ -20,7 +21,7 @@ impl Op for Greedy {
         Ok(vec![vec![inputs[0][0]]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (rows, classes) = inputs[0].dims2()?;
         let labels = integers(&inputs[1])?;
         let hits = with_floats(&[&inputs[0]], |x| {
@@ -50,7 +51,7 @@ mod tests {
     fn of_equal_logits_the_first_is_taken() {
         let logits = tensor(vec![1.0, 3.0, 3.0, 1.0, 3.0, 3.0, 2.0, 0.0, 1.0], &[3, 3]).unwrap();
         let labels = Tensor::from_vec(vec![9_u32, 1, 2, 0], (2, 2), logits.device()).unwrap();
-        let hits = Greedy { start: 1 }.cpu(&[logits, labels]).unwrap();
+        let hits = Greedy { start: 1 }.cpu(&[logits, labels], &Cores::one()).unwrap();
         assert_eq!(hits[0].to_vec1::<f32>().unwrap(), [1.0, 0.0, 1.0]);
     }
 }

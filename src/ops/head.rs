@@ -1,6 +1,7 @@
 //! A layer of a task's head: a linear layer whose weight and bias are part of the table, chosen by batch row.
 
 use super::host::{slots, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise, grid};
@@ -69,7 +70,7 @@ impl Op for Head {
         Ok(vec![at.wants[0].then_some(found[0]), Some(found[1]), None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (rows, hidden) = inputs[0].dims2()?;
         let parameters = inputs[1].dim(1)?;
         let (rows_a_slot, slots) = slots(&inputs[2], rows)?;
@@ -98,7 +99,7 @@ impl Op for HeadGrad {
         Ok(vec![inputs[1].clone(), vec![self.head.len(self.hidden)]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let Head { offset, labels, bias } = self.head;
         let (rows, hidden) = inputs[1].dims2()?;
         let parameters = inputs[2].dim(1)?;

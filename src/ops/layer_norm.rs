@@ -1,6 +1,7 @@
 //! Layer normalisation with frozen weight and bias.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, grid};
@@ -43,15 +44,17 @@ impl Op for LayerNorm {
         Ok(vec![Some(graph.one(LayerNormGrad(*self), &[at.dy(), at.inputs[0], at.inputs[1]])?), None, None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let channels = inputs[0].dim(1)?;
         let y = with_floats(&[&inputs[0], &inputs[1], &inputs[2]], |x| {
             let mut y = x[0].to_vec();
-            for row in y.chunks_exact_mut(channels) {
-                let (mean, scale) = statistics(row, self.eps);
-                let affine = x[1].iter().zip(x[2]);
-                row.iter_mut().zip(affine).for_each(|(y, (w, b))| *y = (*y - mean) * scale * w + b);
-            }
+            cores.rows(&mut y, channels, |_, y| {
+                for row in y.chunks_exact_mut(channels) {
+                    let (mean, scale) = statistics(row, self.eps);
+                    let affine = x[1].iter().zip(x[2]);
+                    row.iter_mut().zip(affine).for_each(|(y, (w, b))| *y = (*y - mean) * scale * w + b);
+                }
+            });
             Ok(y)
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])
@@ -67,18 +70,20 @@ impl Op for LayerNormGrad {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let channels = inputs[0].dim(1)?;
         let dx = with_floats(&[&inputs[0], &inputs[1], &inputs[2]], |x| {
             let mut dx = x[0].to_vec();
-            for (g, row) in dx.chunks_exact_mut(channels).zip(x[1].chunks_exact(channels)) {
-                let (mean, scale) = statistics(row, self.0.eps);
-                g.iter_mut().zip(x[2]).for_each(|(g, w)| *g *= w);
-                let count = channels as f32;
-                let along = g.iter().zip(row).map(|(g, x)| g * (x - mean) * scale).sum::<f32>() / count;
-                let average = g.iter().sum::<f32>() / count;
-                g.iter_mut().zip(row).for_each(|(g, x)| *g = (*g - average - (x - mean) * scale * along) * scale);
-            }
+            cores.rows(&mut dx, channels, |first, dx| {
+                for (g, row) in dx.chunks_exact_mut(channels).zip(x[1][first * channels..].chunks_exact(channels)) {
+                    let (mean, scale) = statistics(row, self.0.eps);
+                    g.iter_mut().zip(x[2]).for_each(|(g, w)| *g *= w);
+                    let count = channels as f32;
+                    let along = g.iter().zip(row).map(|(g, x)| g * (x - mean) * scale).sum::<f32>() / count;
+                    let average = g.iter().sum::<f32>() / count;
+                    g.iter_mut().zip(row).for_each(|(g, x)| *g = (*g - average - (x - mean) * scale * along) * scale);
+                }
+            });
             Ok(dx)
         })?;
         Ok(vec![tensor(dx, inputs[0].dims())?])

@@ -9,6 +9,7 @@ use super::matmul::{Inner, add_matmul};
 #[cfg(target_arch = "wasm32")]
 use super::matvec::{FEW, add_matvec};
 use crate::checkpoint::BlockType;
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::Kernel;
@@ -61,7 +62,7 @@ impl Op for Linear {
 
     /// In a browser the product is our own, which is 1.3 to 1.4 times as fast there as candle's (`super::matmul`); natively it is candle's,
     /// which has wider registers and more cores.
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let (rows, inner) = inputs[0].dims2()?;
         let outer = self.shapes(&[&vec![rows, inner], &matrix_shape(&inputs[1], self.kind)?])?[0][1];
         let rest: Vec<&Tensor> = inputs[2..].iter().collect();
@@ -75,7 +76,7 @@ impl Op for Linear {
         with_matrix(&inputs[1], self.kind, |w| {
             let (columns, out) = if self.flipped { (outer, inner) } else { (inner, outer) };
             let w = w.rows(self.rows.map_or(0, |rows| rows.start), out, columns);
-            self.add_product(&inputs[0], w, (inner, outer), &mut y)
+            self.add_product(&inputs[0], w, (inner, outer), &mut y, cores)
         })?;
         Ok(vec![tensor(y, &[rows, outer])?])
     }
@@ -88,13 +89,13 @@ impl Op for Linear {
 impl Linear {
     /// Adds `x w` or `x wᵀ` to `y`.
     #[cfg(target_arch = "wasm32")]
-    fn add_product(&self, x: &Tensor, w: Matrix, sizes: (usize, usize), y: &mut [f32]) -> Result<()> {
+    fn add_product(&self, x: &Tensor, w: Matrix, sizes: (usize, usize), y: &mut [f32], cores: &Cores) -> Result<()> {
         let inner = if self.flipped { Inner::First } else { Inner::Second };
         with_floats(&[x], |x| {
             if inner == Inner::Second && x[0].len() <= FEW * sizes.0 {
-                add_matvec(x[0], w, sizes, y);
+                add_matvec(x[0], w, sizes, y, cores);
             } else {
-                add_matmul(x[0], w, sizes, inner, y);
+                add_matmul(x[0], w, sizes, inner, y, cores);
             }
             Ok(())
         })
@@ -102,7 +103,14 @@ impl Linear {
 
     /// Adds `x w` or `x wᵀ` to `y`, some rows of `w` at a time, so that of a matrix in blocks no whole copy is made.
     #[cfg(not(target_arch = "wasm32"))]
-    fn add_product(&self, x: &Tensor, w: Matrix, (inner, outer): (usize, usize), y: &mut [f32]) -> Result<()> {
+    fn add_product(
+        &self,
+        x: &Tensor,
+        w: Matrix,
+        (inner, outer): (usize, usize),
+        y: &mut [f32],
+        _: &Cores,
+    ) -> Result<()> {
         let (columns, count) = if self.flipped { (outer, inner) } else { (inner, outer) };
         let at_once = if self.kind == BlockType::F32 { count } else { ROWS_AT_ONCE };
         for start in (0..count).step_by(at_once) {

@@ -1,4 +1,4 @@
-//! Product of a batch of rows with a matrix, for one processor core.
+//! Product of a batch of rows with a matrix. Each thread computes columns of its own.
 //!
 //! Blocked as in Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (ACM TOMS 34(3), 2008): a strip of
 //! the matrix, 8 columns wide, is packed so that it stays in the first-level cache, and a block of rows so that it stays in the
@@ -8,6 +8,8 @@
 
 use super::blocks::Matrix;
 use super::lanes::{Lanes, add, load, multiply_add, splat, store};
+use crate::cores::Cores;
+use std::ops::Range;
 
 /// Rows of a tile.
 const ROWS: usize = 4;
@@ -30,11 +32,19 @@ pub enum Inner {
 /// Part of one line of a packed strip: what every row is multiplied with at one position of the inner dimension.
 type Line = [Lanes; COLUMNS / 4];
 
-/// The matrix, as it is stored, and what of it is floats for a moment where it is in blocks.
+/// Some columns of the product.
+struct Product<'a> {
+    columns: Range<usize>,
+    /// Of each row.
+    y: Vec<&'a mut [f32]>,
+}
+
+/// The matrix, as it is stored, and what of some of its columns is floats for a moment where it is in blocks.
 struct Strips<'a> {
     matrix: Matrix<'a>,
     sizes: (usize, usize),
     inner: Inner,
+    columns: Range<usize>,
     floats: Vec<f32>,
 }
 
@@ -43,7 +53,7 @@ struct Strips<'a> {
 ///
 /// # Panics
 /// If a slice does not fit the sizes.
-pub fn add_matmul(x: &[f32], w: Matrix, sizes: (usize, usize), inner: Inner, y: &mut [f32]) {
+pub fn add_matmul(x: &[f32], w: Matrix, sizes: (usize, usize), inner: Inner, y: &mut [f32], cores: &Cores) {
     let (depth, width) = sizes;
     assert!(
         depth > 0 && width > 0 && x.len().is_multiple_of(depth),
@@ -56,19 +66,41 @@ pub fn add_matmul(x: &[f32], w: Matrix, sizes: (usize, usize), inner: Inner, y: 
         (depth * width, rows * width),
         "matrix and result of {rows} rows and {sizes:?}"
     );
-    let mut strips = Strips { matrix: w, sizes, inner, floats: Vec::new() };
-    let mut strip = vec![[splat(0.0); COLUMNS / 4]; depth.min(DEPTH)];
-    let mut block = Vec::new();
-    for first in (0..depth).step_by(DEPTH) {
-        let part = first..depth.min(first + DEPTH);
-        strips.begin(part.clone());
-        for (x, y) in x.chunks(BLOCK * depth).zip(y.chunks_mut(BLOCK * width)) {
-            pack_rows(x, depth, part.clone(), &mut block);
-            for column in (0..width).step_by(COLUMNS) {
-                let strip = &mut strip[..part.len()];
-                strips.pack(part.start, column, strip);
-                for (tile, y) in block.chunks_exact(part.len()).zip(y.chunks_mut(ROWS * width)) {
-                    add_tile(&product(tile, strip), column, width, y);
+    // Whole tiles; and where a row of the matrix is cut, whole blocks.
+    let unit = match (inner, w) {
+        (Inner::First, Matrix::Blocks { kind, .. }) => kind.elements().max(COLUMNS),
+        _ => COLUMNS,
+    };
+    let cores = cores.worth(rows * depth * width / 16);
+    let runs = cores.split(width.div_ceil(unit)).map(|run| run.start * unit..width.min(run.end * unit));
+    let mut products: Vec<_> = runs.map(|columns| Product { columns, y: Vec::with_capacity(rows) }).collect();
+    for mut row in y.chunks_exact_mut(width) {
+        for product in &mut products {
+            let (own, rest) = row.split_at_mut(product.columns.len());
+            product.y.push(own);
+            row = rest;
+        }
+    }
+    cores.map(products, |product| product.add(x, w, sizes, inner));
+}
+
+impl Product<'_> {
+    fn add(mut self, x: &[f32], matrix: Matrix, sizes: (usize, usize), inner: Inner) {
+        let depth = sizes.0;
+        let mut strips = Strips { matrix, sizes, inner, columns: self.columns.clone(), floats: Vec::new() };
+        let mut strip = vec![[splat(0.0); COLUMNS / 4]; depth.min(DEPTH)];
+        let mut block = Vec::new();
+        for first in (0..depth).step_by(DEPTH) {
+            let part = first..depth.min(first + DEPTH);
+            strips.begin(part.clone());
+            for (x, y) in x.chunks(BLOCK * depth).zip(self.y.chunks_mut(BLOCK)) {
+                pack_rows(x, depth, part.clone(), &mut block);
+                for column in self.columns.clone().step_by(COLUMNS) {
+                    let strip = &mut strip[..part.len()];
+                    strips.pack(part.start, column, strip);
+                    for (tile, y) in block.chunks_exact(part.len()).zip(y.chunks_mut(ROWS)) {
+                        add_tile(&tile_sums(tile, strip), column - self.columns.start, y);
+                    }
                 }
             }
         }
@@ -76,7 +108,7 @@ pub fn add_matmul(x: &[f32], w: Matrix, sizes: (usize, usize), inner: Inner, y: 
 }
 
 /// Packs rows of `x (rows, depth)`: for every four rows, the elements `part` of all four side by side. Missing rows are zero.
-fn pack_rows(x: &[f32], depth: usize, part: std::ops::Range<usize>, block: &mut Vec<[f32; ROWS]>) {
+fn pack_rows(x: &[f32], depth: usize, part: Range<usize>, block: &mut Vec<[f32; ROWS]>) {
     block.clear();
     block.resize(x.len().div_ceil(ROWS * depth) * part.len(), [0.0; ROWS]);
     for (tile, rows) in block.chunks_exact_mut(part.len()).zip(x.chunks(ROWS * depth)) {
@@ -88,25 +120,29 @@ fn pack_rows(x: &[f32], depth: usize, part: std::ops::Range<usize>, block: &mut 
 
 impl Strips<'_> {
     /// Gets ready to pack strips of this part of the inner dimension.
-    fn begin(&mut self, part: std::ops::Range<usize>) {
+    fn begin(&mut self, part: Range<usize>) {
         if let (Inner::First, Matrix::Blocks { .. }) = (self.inner, self.matrix) {
             self.floats.clear();
-            self.matrix.rows(part.start, part.len(), self.sizes.1).dequantise(&mut self.floats);
+            for row in part {
+                self.matrix.span(row, self.sizes.1, self.columns.clone()).dequantise(&mut self.floats);
+            }
         }
     }
 
     /// Packs the strip of columns from `column` on, at `first ..` of the inner dimension. Missing columns are zero.
     fn pack(&mut self, first: usize, column: usize, strip: &mut [Line]) {
         let (depth, width) = self.sizes;
-        let columns = COLUMNS.min(width - column);
+        let columns = COLUMNS.min(self.columns.end - column);
         match self.inner {
             Inner::First => {
-                let rows = match self.matrix {
-                    Matrix::Floats(data) => &data[first * width..],
-                    Matrix::Blocks { .. } => &self.floats,
+                let part = match self.matrix {
+                    Matrix::Floats(data) => Part { rows: &data[first * width..], row: width, at: column },
+                    Matrix::Blocks { .. } => {
+                        Part { rows: &self.floats, row: self.columns.len(), at: column - self.columns.start }
+                    }
                 };
-                for (line, row) in strip.iter_mut().zip(rows.chunks_exact(width)) {
-                    *line = line_of(&row[column..column + columns]);
+                for (line, row) in strip.iter_mut().zip(part.rows.chunks_exact(part.row)) {
+                    *line = line_of(&row[part.at..part.at + columns]);
                 }
             }
             Inner::Second => {
@@ -156,7 +192,7 @@ fn line_of(row: &[f32]) -> Line {
 
 /// The sums of one tile. Not inlined and not unrolled by hand: with one position at a time all sums stay in registers.
 #[inline(never)]
-fn product(rows: &[[f32; ROWS]], strip: &[Line]) -> [Line; ROWS] {
+fn tile_sums(rows: &[[f32; ROWS]], strip: &[Line]) -> [Line; ROWS] {
     let mut sums = [[splat(0.0); COLUMNS / 4]; ROWS];
     for (x, line) in rows.iter().zip(strip) {
         for (sums, x) in sums.iter_mut().zip(x) {
@@ -168,9 +204,9 @@ fn product(rows: &[[f32; ROWS]], strip: &[Line]) -> [Line; ROWS] {
     sums
 }
 
-/// Adds a tile to `y (up to ROWS, width)` from `column` on.
-fn add_tile(sums: &[Line; ROWS], column: usize, width: usize, y: &mut [f32]) {
-    for (y, sums) in y.chunks_exact_mut(width).zip(sums) {
+/// Adds a tile to up to `ROWS` rows, from `column` on.
+fn add_tile(sums: &[Line; ROWS], column: usize, y: &mut [&mut [f32]]) {
+    for (y, sums) in y.iter_mut().zip(sums) {
         let (whole, rest) = y[column..].as_chunks_mut::<4>();
         let mut sums = sums.iter();
         for (y, sums) in whole.iter_mut().zip(&mut sums) {
@@ -186,6 +222,9 @@ fn add_tile(sums: &[Line; ROWS], column: usize, width: usize, y: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::checkpoint::BlockType;
+
+    /// Enough for threads to share even the smallest of these products.
+    const ROWS_OF_MANY: usize = 80;
 
     /// Small whole numbers, so that every order of summation gives the same floats.
     fn numbers(count: usize, step: usize) -> Vec<f32> {
@@ -215,27 +254,35 @@ mod tests {
                 let matrix = Matrix::Blocks { kind, bytes: &bytes };
                 let mut floats = Vec::new();
                 matrix.dequantise(&mut floats);
-                let x = numbers(3 * depth, 5);
-                let mut both = [matrix, Matrix::Floats(&floats)].map(|w| {
-                    let mut y = vec![0.0; 3 * width];
-                    add_matmul(&x, w, (depth, width), inner, &mut y);
+                let x = numbers(ROWS_OF_MANY * depth, 5);
+                let product = |w, cores: &Cores| {
+                    let mut y = vec![0.0; ROWS_OF_MANY * width];
+                    add_matmul(&x, w, (depth, width), inner, &mut y, cores);
                     y
-                });
-                assert!(both[0].iter().all(|y| y.is_finite()), "{kind:?}");
-                assert_eq!(std::mem::take(&mut both[0]), both[1], "{kind:?}, {inner:?}");
+                };
+                let [of_blocks, of_floats] = [matrix, Matrix::Floats(&floats)].map(|w| product(w, &Cores::one()));
+                assert!(of_blocks.iter().all(|y| y.is_finite()), "{kind:?}");
+                assert_eq!(of_blocks, of_floats, "{kind:?}, {inner:?}");
+                assert_eq!(Cores::with_threads(3, |three| product(matrix, &three)), of_blocks, "{kind:?}, {inner:?}");
             }
         }
     }
 
     #[test]
     fn every_remainder_of_every_block() {
-        for (rows, depth, width) in [(1, 1, 1), (3, 5, 7), (4, 384, 8), (5, 385, 9), (130, 6, 12), (131, 400, 17)] {
-            for inner in [Inner::First, Inner::Second] {
-                let (x, w) = (numbers(rows * depth, 5), numbers(depth * width, 3));
-                let mut y = vec![1.0; rows * width];
-                add_matmul(&x, Matrix::Floats(&w), (depth, width), inner, &mut y);
-                assert_eq!(y, expected(&x, &w, (depth, width), inner), "{rows} x {depth} x {width}, {inner:?}");
+        let sizes = [(1, 1, 1), (3, 5, 7), (4, 384, 8), (5, 385, 9), (130, 6, 12), (131, 400, 17), (300, 400, 33)];
+        Cores::with_threads(3, |three| {
+            for ((rows, depth, width), cores) in
+                sizes.into_iter().flat_map(|size| [(size, Cores::one()), (size, three.clone())])
+            {
+                for inner in [Inner::First, Inner::Second] {
+                    let (x, w) = (numbers(rows * depth, 5), numbers(depth * width, 3));
+                    let mut y = vec![1.0; rows * width];
+                    add_matmul(&x, Matrix::Floats(&w), (depth, width), inner, &mut y, &cores);
+                    let expected = expected(&x, &w, (depth, width), inner);
+                    assert_eq!(y, expected, "{rows} x {depth} x {width}, {inner:?}, {} threads", cores.count());
+                }
             }
-        }
+        });
     }
 }

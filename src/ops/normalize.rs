@@ -1,6 +1,7 @@
 //! Rows brought to unit length.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, grid};
@@ -30,7 +31,7 @@ impl Op for Normalize {
         Ok(vec![Some(graph.one(NormalizeGrad, &[at.dy(), at.inputs[0]])?)])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let hidden = inputs[0].dim(1)?;
         let y = with_floats(&[&inputs[0]], |x| {
             let unit = |row: &[f32]| {
@@ -53,7 +54,7 @@ impl Op for NormalizeGrad {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let hidden = inputs[0].dim(1)?;
         let dx = with_floats(&[&inputs[0], &inputs[1]], |x| {
             let mut dx = x[0].to_vec();

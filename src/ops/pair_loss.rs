@@ -1,6 +1,7 @@
 //! Contrastive losses over the similarities of a labelled batch, with the gradient made beside the loss.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::Kernel;
@@ -73,7 +74,7 @@ impl Op for PairLoss {
         Ok(vec![Some(at.outputs[1]), None, None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let batch = inputs[0].dim(0)?;
         let labels = integers(&inputs[1])?;
         let mut ds = vec![0.0; batch * batch];

@@ -1,6 +1,7 @@
 //! One token of each text.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -27,7 +28,7 @@ impl Op for Pick {
         Ok(vec![Some(graph.one(PickGrad { length }, &[at.dy(), at.inputs[1]])?), None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let tokens = integers(&inputs[1])?;
         let (rows, hidden) = inputs[0].dims2()?;
         let length = rows / tokens.len();
@@ -50,7 +51,7 @@ impl Op for PickGrad {
         Ok(vec![vec![inputs[0][0] * self.length, inputs[0][1]]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let tokens = integers(&inputs[1])?;
         let hidden = inputs[0].dim(1)?;
         let mut dx = vec![0.0; tokens.len() * self.length * hidden];

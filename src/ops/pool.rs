@@ -1,6 +1,7 @@
 //! One vector per text out of its token vectors.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -52,7 +53,7 @@ impl Op for Pool {
         Ok(vec![Some(graph.one(PoolGrad(self.0), &[at.dy(), at.inputs[1]])?), None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let weights = self.0.weights(&inputs[1])?;
         let (batch, length) = inputs[1].dims2()?;
         let hidden = inputs[0].dim(1)?;
@@ -77,7 +78,7 @@ impl Op for PoolGrad {
         Ok(vec![vec![inputs[1][0] * inputs[1][1], inputs[0][1]]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let weights = self.0.weights(&inputs[1])?;
         let (length, hidden) = (inputs[1].dim(1)?, inputs[0].dim(1)?);
         let dx = with_floats(&[&inputs[0]], |dy| {

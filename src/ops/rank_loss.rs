@@ -2,6 +2,7 @@
 //! and the answer more probable than the others for its length.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::Kernel;
@@ -113,7 +114,7 @@ impl Op for RankLoss {
         Ok(vec![vec![1], inputs[0].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (starts, answers) = (integers(&inputs[1])?, integers(&inputs[2])?);
         let totals = Totals::of(&starts, &answers);
         let mut loss = 0.0;

@@ -1,6 +1,7 @@
 //! The bias of attention by the distance of two tokens.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -17,7 +18,7 @@ impl Op for RelativeBias {
         Ok(vec![vec![inputs[0][1], length, length]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let heads = inputs[0].dim(1)?;
         let buckets = integers(&inputs[1])?;
         let length = buckets.len().div_ceil(2);

@@ -1,6 +1,7 @@
 //! Root-mean-square normalisation of groups of columns, with a frozen weight.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, grid};
@@ -76,17 +77,19 @@ impl Op for RmsNorm {
         Ok(vec![Some(graph.one(RmsNormGrad(*self), &[at.dy(), at.inputs[0], at.inputs[1]])?), None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let columns = inputs[0].dim(1)?;
         let y = with_floats(&[&inputs[0], &inputs[1]], |x| {
             let mut y = x[0].to_vec();
             let size = x[1].len();
-            for row in y.chunks_exact_mut(columns) {
-                for group in row[self.start..self.start + self.groups * size].chunks_exact_mut(size) {
-                    let scale = self.inverse(group);
-                    group.iter_mut().zip(x[1]).for_each(|(y, w)| *y *= scale * (w + self.plus) * self.times);
+            cores.rows(&mut y, columns, |_, y| {
+                for row in y.chunks_exact_mut(columns) {
+                    for group in row[self.start..self.start + self.groups * size].chunks_exact_mut(size) {
+                        let scale = self.inverse(group);
+                        group.iter_mut().zip(x[1]).for_each(|(y, w)| *y *= scale * (w + self.plus) * self.times);
+                    }
                 }
-            }
+            });
             Ok(y)
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])
@@ -102,21 +105,23 @@ impl Op for RmsNormGrad {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let columns = inputs[0].dim(1)?;
         let dx = with_floats(&[&inputs[0], &inputs[1], &inputs[2]], |x| {
             let mut dx = x[0].to_vec();
             let size = x[2].len();
             let range = self.0.start..self.0.start + self.0.groups * size;
-            for (dx, row) in dx.chunks_exact_mut(columns).zip(x[1].chunks_exact(columns)) {
-                let groups = dx[range.clone()].chunks_exact_mut(size).zip(row[range.clone()].chunks_exact(size));
-                for (g, row) in groups {
-                    let scale = self.0.inverse(row);
-                    g.iter_mut().zip(x[2]).for_each(|(g, w)| *g *= (w + self.0.plus) * self.0.times);
-                    let along = g.iter().zip(row).map(|(g, x)| g * x).sum::<f32>() / size as f32 * scale * scale;
-                    g.iter_mut().zip(row).for_each(|(g, x)| *g = (*g - x * along) * scale);
+            cores.rows(&mut dx, columns, |first, dx| {
+                for (dx, row) in dx.chunks_exact_mut(columns).zip(x[1][first * columns..].chunks_exact(columns)) {
+                    let groups = dx[range.clone()].chunks_exact_mut(size).zip(row[range.clone()].chunks_exact(size));
+                    for (g, row) in groups {
+                        let scale = self.0.inverse(row);
+                        g.iter_mut().zip(x[2]).for_each(|(g, w)| *g *= (w + self.0.plus) * self.0.times);
+                        let along = g.iter().zip(row).map(|(g, x)| g * x).sum::<f32>() / size as f32 * scale * scale;
+                        g.iter_mut().zip(row).for_each(|(g, x)| *g = (*g - x * along) * scale);
+                    }
                 }
-            }
+            });
             Ok(dx)
         })?;
         Ok(vec![tensor(dx, inputs[0].dims())?])

@@ -1,6 +1,7 @@
 //! Rotary position embedding of queries and keys in a packed projection.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -38,7 +39,7 @@ impl Op for Rope {
         Ok((0..inputs.len()).map(|input| Some(dx).filter(|_| input == 0)).collect())
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let columns = inputs[0].dim(1)?;
         let (length, _, half) = inputs[1].dims3()?;
         let positions = inputs.get(2).map(integers).transpose()?;
@@ -46,16 +47,18 @@ impl Op for Rope {
         let sign = if self.back { -1.0 } else { 1.0 };
         let y = with_floats(&[&inputs[0], &inputs[1]], |x| {
             let mut y = x[0].to_vec();
-            for (token, row) in y.chunks_exact_mut(columns).enumerate() {
-                let (cos, sin) = x[1][position(token) * 2 * half..][..2 * half].split_at(half);
-                for head in row.chunks_exact_mut(self.head).take(self.heads) {
-                    for i in 0..half {
-                        let (a, b) = (head[i], head[i + half]);
-                        head[i] = a * cos[i] - b * sin[i] * sign;
-                        head[i + half] = b * cos[i] + a * sin[i] * sign;
+            cores.rows(&mut y, columns, |first, y| {
+                for (row, token) in y.chunks_exact_mut(columns).zip(first..) {
+                    let (cos, sin) = x[1][position(token) * 2 * half..][..2 * half].split_at(half);
+                    for head in row.chunks_exact_mut(self.head).take(self.heads) {
+                        for i in 0..half {
+                            let (a, b) = (head[i], head[i + half]);
+                            head[i] = a * cos[i] - b * sin[i] * sign;
+                            head[i + half] = b * cos[i] + a * sin[i] * sign;
+                        }
                     }
                 }
-            }
+            });
             Ok(y)
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])

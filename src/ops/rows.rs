@@ -1,6 +1,7 @@
 //! Some rows of a whole: one module's part of a packed weight, or some tokens.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -39,7 +40,7 @@ impl Op for Rows {
         Ok(vec![Some(graph.one(op, &[at.dy()])?)])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         Ok(vec![inputs[0].narrow(0, self.start, self.len)?])
     }
 
@@ -57,7 +58,7 @@ impl Op for RowsGrad {
         Ok(vec![shape])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (len, mut shape) = (inputs[0].dim(0)?, inputs[0].dims().to_vec());
         let width = inputs[0].elem_count() / len;
         shape[0] = self.rows;

@@ -1,6 +1,7 @@
 //! The IA3 scale: some channels of an activation times a vector of the table, and perhaps plus another, chosen by batch row.
 
 use super::host::{slots, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise, grid};
@@ -92,18 +93,19 @@ impl Op for Scale {
         Ok(vec![at.wants[0].then_some(found[0]), at.wants[1].then_some(found[1]), None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let (channels, parameters) = (inputs[0].dim(1)?, inputs[1].dim(1)?);
         let (rows, slots) = slots(&inputs[2], inputs[0].dim(0)?)?;
         let y = with_floats(&[&inputs[0], &inputs[1]], |x| {
             let mut y = x[0].to_vec();
-            for (slot, y) in slots.iter().zip(y.chunks_exact_mut(rows * channels)) {
-                let (l, b) = self.vectors(&x[1][slot * parameters..]);
-                for row in y.chunks_exact_mut(channels) {
+            let vectors: Vec<_> = slots.iter().map(|slot| self.vectors(&x[1][slot * parameters..])).collect();
+            cores.rows(&mut y, channels, |first, y| {
+                for (row, at) in y.chunks_exact_mut(channels).zip(first..) {
+                    let (l, b) = &vectors[at / rows];
                     let scaled = row[self.start..self.start + self.len].iter_mut();
-                    scaled.zip(l.iter().zip(&b)).for_each(|(y, (l, b))| *y = *y * l + b);
+                    scaled.zip(l.iter().zip(b)).for_each(|(y, (l, b))| *y = *y * l + b);
                 }
-            }
+            });
             Ok(y)
         })?;
         Ok(vec![tensor(y, inputs[0].dims())?])
@@ -124,7 +126,7 @@ impl Op for ScaleGrad {
         Ok(vec![inputs[0].clone(), vec![self.0.table_len()]])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let Scale { start, len, shifted, .. } = self.0;
         let (channels, parameters) = (inputs[0].dim(1)?, inputs[2].dim(1)?);
         let (rows, slots) = slots(&inputs[3], inputs[0].dim(0)?)?;

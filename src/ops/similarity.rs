@@ -1,6 +1,7 @@
 //! Every row of a batch against every other.
 
 use super::host::{tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -23,7 +24,7 @@ impl Op for Similarity {
         Ok(vec![Some(graph.one(SimilarityGrad, &[at.dy(), at.inputs[0]])?)])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         Ok(vec![inputs[0].matmul(&inputs[0].t()?)?])
     }
 
@@ -39,7 +40,7 @@ impl Op for SimilarityGrad {
         Ok(vec![inputs[1].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let batch = inputs[0].dim(0)?;
         let both = with_floats(&[&inputs[0]], |x| {
             Ok((0..batch * batch).map(|at| x[0][at] + x[0][at % batch * batch + at / batch]).collect())

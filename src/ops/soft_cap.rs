@@ -1,6 +1,7 @@
 //! Logits kept within bounds.
 
 use super::host::{tanh, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -28,7 +29,7 @@ impl Op for SoftCap {
         Ok(vec![Some(graph.one(SoftCapGrad(self.0), &[at.dy(), at.outputs[0]])?)])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let y = with_floats(&[&inputs[0]], |x| Ok(x[0].iter().map(|x| self.0 * tanh(x / self.0)).collect()))?;
         Ok(vec![tensor(y, inputs[0].dims())?])
     }
@@ -45,7 +46,7 @@ impl Op for SoftCapGrad {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let slope = |y: f32| 1.0 - (y / self.0) * (y / self.0);
         let dx = with_floats(&[&inputs[0], &inputs[1]], |x| {
             Ok(x[0].iter().zip(x[1]).map(|(dy, y)| dy * slope(*y)).collect())

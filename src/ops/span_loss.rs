@@ -1,6 +1,7 @@
 //! The loss of a span of tokens: cross-entropy of its first and of its last token, with the gradient made beside the loss.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::Kernel;
@@ -25,7 +26,7 @@ impl Op for SpanLoss {
         Ok(vec![Some(at.outputs[1]), None, None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let spans = integers(&inputs[1])?;
         let length = 2 * inputs[0].dim(0)? / spans.len();
         let mut loss = 0.0;

@@ -1,6 +1,7 @@
 //! Keys and values put into a cache.
 
 use super::host::integers;
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::graph::{Io, Op, Shape};
 use crate::kernel::{Kernel, elementwise};
@@ -32,7 +33,7 @@ impl Op for Store {
         Some(2)
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (places, cache) = (integers(&inputs[1])?, &inputs[2]);
         let places = places.into_iter().map(|place| Some(place as usize).filter(|place| *place < self.end)).collect();
         cache.inplace_op3(&inputs[0], &inputs[1], &Write(places))?;

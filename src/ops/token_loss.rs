@@ -1,6 +1,7 @@
 //! The loss of language models: cross-entropy token by token over a vocabulary, some rows at a time.
 
 use super::host::{integers, tensor, with_floats};
+use crate::cores::{Cores, parts_of};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
 use crate::kernel::{Kernel, grid};
@@ -25,23 +26,27 @@ impl Op for TokenLoss {
         Ok(vec![vec![inputs[0][0]], inputs[0].clone()])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let classes = inputs[0].dim(1)?;
+    fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
+        let (rows, classes) = inputs[0].dims2()?;
         let labels = integers(&inputs[1])?;
-        let mut losses = Vec::with_capacity(inputs[0].dim(0)?);
+        let mut losses = vec![0.0; rows];
         let dlogits = with_floats(&[&inputs[0], &inputs[2]], |x| {
             let mut d = x[0].to_vec();
-            for (row, token) in d.chunks_exact_mut(classes).zip(self.start..) {
-                let (label, weight) = (labels[token] as usize, x[1][token]);
-                let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let sum = row.iter().map(|x| (x - max).exp()).sum::<f32>();
-                losses.push(weight * (sum.ln() + max - row[label]));
-                row.iter_mut().for_each(|x| *x = weight * (*x - max).exp() / sum);
-                row[label] -= weight;
-            }
+            let parts = parts_of(&mut d, classes, cores.split(rows)).into_iter();
+            let parts = parts.zip(parts_of(&mut losses, 1, cores.split(rows)));
+            cores.map(parts.collect(), |((first, d), (_, losses))| {
+                for ((row, loss), token) in d.chunks_exact_mut(classes).zip(losses).zip(self.start + first..) {
+                    let (label, weight) = (labels[token] as usize, x[1][token]);
+                    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                    let sum = row.iter().map(|x| (x - max).exp()).sum::<f32>();
+                    *loss = weight * (sum.ln() + max - row[label]);
+                    row.iter_mut().for_each(|x| *x = weight * (*x - max).exp() / sum);
+                    row[label] -= weight;
+                }
+            });
             Ok(d)
         })?;
-        Ok(vec![tensor(losses, &[inputs[0].dim(0)?])?, tensor(dlogits, inputs[0].dims())?])
+        Ok(vec![tensor(losses, &[rows])?, tensor(dlogits, inputs[0].dims())?])
     }
 
     fn kernel(&self, io: &Io) -> Kernel {
@@ -63,7 +68,7 @@ impl Op for TotalLoss {
         Ok(found)
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let sum = |tensor: &Tensor| with_floats(&[tensor], |x| Ok(x[0].iter().sum::<f32>()));
         let before = inputs.get(3).map_or(Ok(0.0), sum)?;
         Ok(vec![tensor(vec![before + sum(&inputs[0])?], &[1])?])

@@ -49,6 +49,7 @@ use crate::adapter::{Adapter, AdapterConfig, Base, Head, Layout};
 use crate::backend::{Backend, Progress};
 use crate::checkpoint::gguf::Outline;
 use crate::checkpoint::{StoredTensor, Tokenizer};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
@@ -153,6 +154,13 @@ impl Session {
         }
         self.loaded = false;
         self.backend = Some(backend);
+    }
+
+    /// Lets threads share the work, if the device is the CPU.
+    pub fn share(&mut self, cores: Cores) {
+        if let Some(backend) = &mut self.backend {
+            backend.share(cores);
+        }
     }
 
     /// The device.

@@ -7,6 +7,8 @@ mod convert;
 mod device;
 mod error;
 mod profile;
+#[cfg(target_feature = "atomics")]
+mod threads;
 mod training;
 
 use crate::models::BatchShape;

@@ -7,6 +7,7 @@ use ia3_web::Result;
 use ia3_web::autodiff::gradients;
 use ia3_web::backend::{Backend, Data, Inputs};
 use ia3_web::checkpoint::{BlockType, Elements, HostTensor, StoredTensor};
+use ia3_web::cores::Cores;
 use ia3_web::graph::{Dtype, Grad, Graph, Id, Io, Leaf, Op, Shape};
 use ia3_web::kernel::Kernel;
 use ia3_web::ops::Rows;
@@ -36,7 +37,7 @@ impl Op for Parameter {
         Ok(vec![Some(graph.one(Rows { start: 0, len: self.shape[0] }, &[at.dy()])?)])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let count = self.shape.iter().product();
         Ok(vec![inputs[0].flatten_all()?.narrow(0, self.offset, count)?.reshape(self.shape.as_slice())?])
     }
@@ -59,7 +60,7 @@ impl Op for WeightedSum {
         Ok(vec![Some(at.outputs[1]), None])
     }
 
-    fn cpu(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let sum = (&inputs[0] * &inputs[1])?.sum_all()?.reshape(1)?;
         Ok(vec![sum, inputs[1].clone()])
     }

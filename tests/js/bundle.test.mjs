@@ -25,11 +25,19 @@ test("on a server, loading a model says that it needs a browser", async () => {
   await assert.rejects(Model.fromPretrained("owner/name"), { code: "bad-option", message: /browser/ });
 });
 
-test("bundlers and plain pages find the worker and the module", () => {
-  const all = scripts.map(read).join("\n");
-  assert.match(read("index.js"), /new Worker\(new URL\("\.\/worker\.js",import\.meta\.url\),\{type:"module"\}\)/);
-  assert.match(all, /new URL\("\.\/ia3_web_bg\.wasm",import\.meta\.url\)/);
-  assert.match(read("worker.js"), /from"\.\/ia3_web\.js"/);
+test("bundlers and plain pages find the workers and the modules", () => {
+  const starts = (script, name) => assert.ok(read(script).includes(`new Worker(new URL("./${name}",import.meta.url),{type:"module"})`), name);
+  starts("index.js", "worker.js");
+  starts("index.js", "worker-threads.js");
+  starts("worker-threads.js", "helper.js");
+  for (const [script, glue] of [["worker.js", "ia3_web"], ["worker-threads.js", "ia3_web_threads"]]) {
+    assert.ok(read(script).includes(`new URL("./${glue}_bg.wasm",import.meta.url)`), script);
+    assert.ok(read(script).includes(`from"./${glue}.js"`), script);
+  }
+});
+
+test("a helper loads nothing but itself and the module's script", () => {
+  assert.deepEqual([...read("helper.js").matchAll(/from ?"([^"]*)"/g)].map(([, from]) => from), ["./ia3_web_threads.js"]);
 });
 
 test("bundlers are told to leave the fresh import alone", () => {

@@ -47,7 +47,7 @@ export class FakeSession {
   }
 
   openDevice(device) {
-    const chosen = device === "auto" ? "wasm" : device;
+    const chosen = device === "auto" ? (this.#faults.auto ?? "wasm") : device;
     return this.#slow("openDevice", [device], () => ({
       device: chosen, reason: "a test", vendor: "", architecture: "", description: "", isFallbackAdapter: false, limits: {},
     }));

@@ -4,7 +4,7 @@ import { register } from "node:module";
 
 register("./hooks.mjs", import.meta.url);
 
-/** The exports of `src/js/<name>.ts`. */
-export function source(name) {
-  return import(new URL(`../../src/js/${name}.ts`, import.meta.url).href);
+/** The exports of `src/js/<name>.ts`; another `evaluation` runs the script once more. */
+export function source(name, evaluation = "") {
+  return import(new URL(`../../src/js/${name}.ts${evaluation && `?${evaluation}`}`, import.meta.url).href);
 }

@@ -7,10 +7,11 @@ import { packed, plainPage } from "./package.mjs";
 
 test("the tarball has the scripts, the types, the module and the licence, and nothing else", () => {
   const files = packed.files.map(({ path }) => path);
-  for (const file of ["index.js", "index.d.ts", "worker.js", "ia3_web.js", "ia3_web_bg.wasm", "package.json", "README.md", "LICENSE"]) {
+  const modules = ["ia3_web.js", "ia3_web_bg.wasm", "ia3_web_threads.js", "ia3_web_threads_bg.wasm"];
+  for (const file of ["index.js", "index.d.ts", "worker.js", "worker-threads.js", "helper.js", ...modules, "package.json", "README.md", "LICENSE"]) {
     assert.ok(files.includes(file), `${file} is missing`);
   }
-  const others = files.filter((file) => !/^[\w-]+(\.d)?\.(js|ts)$|^(ia3_web_bg\.wasm(\.d\.ts)?|package\.json|README\.md|LICENSE)$/.test(file));
+  const others = files.filter((file) => !/^[\w-]+(\.d)?\.(js|ts)$|^(ia3_web(_threads)?_bg\.wasm(\.d\.ts)?|package\.json|README\.md|LICENSE)$/.test(file));
   assert.deepEqual(others, []);
 });
 

@@ -6,6 +6,7 @@ import "./vite.test.mjs";
 import "./tasks.test.mjs";
 import "./gguf.test.mjs";
 import "./generate.test.mjs";
+import "./threads.test.mjs";
 import "./minilm.test.mjs";
 import "./faults.test.mjs";
 import "./engine.test.mjs";

@@ -46,12 +46,14 @@ after(async () => (await browser)?.close());
  * @param {string} folder the app
  * @param {object} [options]
  * @param {string} [options.file] the page in it
+ * @param {boolean} [options.isolated] whether the page is cross-origin isolated: on the processor the engine has threads then
+ * @param {Record<string, string>} [options.replaced] what the server has in the place of some of its files: address -> file
  * @param {RegExp} [options.expected] console errors that the test causes
  * @param {(context: import("playwright-core").BrowserContext) => Promise<unknown>} [options.arrange] runs before the page is opened
  * @param {import("playwright-core").Browser} [options.on] another browser
  * @returns {Promise<{page: import("playwright-core").Page, server: {origin: string, close(): Promise<void>}}>}
  */
-export async function open(t, folder, { file = "", expected, arrange = async () => {}, on } = {}) {
+export async function open(t, folder, { file = "", isolated = false, replaced = {}, expected, arrange = async () => {}, on } = {}) {
   const mounts = {
     "/": folder,
     "/hub/": folders().hub,
@@ -63,8 +65,9 @@ export async function open(t, folder, { file = "", expected, arrange = async () 
     [place(TINY.rewriter)]: familyFolder("t5"),
     [place(TINY.gated)]: familyFolder("t5-gated"),
     [place(TINY.gguf)]: `${FIXTURES}/gguf`,
+    ...replaced,
   };
-  const server = await serve({ mounts, headers: { "Content-Security-Policy": POLICY } });
+  const server = await serve({ mounts, isolated, headers: { "Content-Security-Policy": POLICY } });
   const context = await (on ?? (await sharedBrowser())).newContext();
   const problems = [];
   await arrange(context);

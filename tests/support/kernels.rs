@@ -5,6 +5,7 @@ use ia3_web::backend::cpu::{self, Cpu};
 use ia3_web::backend::gpu::{Bound, Gpu};
 use ia3_web::backend::{Data, Inputs};
 use ia3_web::checkpoint::{BlockType, Elements, StoredTensor};
+use ia3_web::cores::Cores;
 use ia3_web::graph::{Dtype, Graph, Id, Io, Leaf, Op, Shape};
 use ia3_web::kernel::AdapterKind;
 use ia3_web::ops::*;
@@ -132,6 +133,23 @@ impl Case {
         (batch, weights)
     }
 
+    /// What its twin computes, on these threads.
+    pub fn on_cpu(&self, cores: &Cores) -> Vec<Vec<f32>> {
+        let (plan, (inputs, weights)) = (self.plan(), self.inputs());
+        let mut cpu = Cpu::default();
+        cpu.share(cores.clone());
+        for (name, weight) in weights {
+            cpu.load(name, weight).expect("the processor takes the weight");
+        }
+        let states = cpu::states(&plan).expect("there is room");
+        cpu.forward(&cpu::Program::new(plan, &states), &inputs, &[]).expect("the twin runs")
+    }
+
+    /// What it is, for messages.
+    pub fn name(&self) -> String {
+        format!("{:?} on {:?}", self.op, shapes(self))
+    }
+
     /// The source of its kernel on each kind of GPU.
     pub fn sources(&self) -> [&'static str; 2] {
         let inputs: Vec<&Shape> = self.inputs.iter().map(|(shape, _)| shape).collect();
@@ -213,17 +231,13 @@ fn weights(batch: usize, total: f32) -> Input {
 pub async fn check(gpu: &mut Gpu, cases: &[Case]) {
     for case in cases {
         let (plan, (inputs, weights)) = (case.plan(), case.inputs());
-        let mut cpu = Cpu::default();
         for (name, weight) in weights {
-            cpu.load(name, weight.clone()).expect("the processor takes the weight");
             gpu.load(name, weight).expect("the GPU takes the weight");
         }
-        let states = cpu::states(&plan).expect("there is room");
-        let program = cpu::Program::new(plan.clone(), &states);
-        let expected = cpu.forward(&program, &inputs, &[]).expect("the twin runs");
+        let expected = case.on_cpu(&Cores::one());
         for kind in [AdapterKind::Software, AdapterKind::Hardware] {
             gpu.set_kind(kind);
-            let what = format!("{:?} on {:?} for {kind:?}", case.op, shapes(case));
+            let what = format!("{} for {kind:?}", case.name());
             let states = gpu.states(&plan).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             let program = gpu.compile(plan.clone(), Bound::States(&states)).await;
             let mut program = program.unwrap_or_else(|error| panic!("{what}: {error}"));

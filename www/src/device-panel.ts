@@ -98,7 +98,8 @@ export function startDevicePanel<Needs, Example, Adapter extends SavedAdapter>(
     tag.textContent = "Ready";
     need("model-card", HTMLElement).dataset.done = "";
     status.textContent = `Ready: ${nameOf(request().source)}, ${place || "from your files"}. ${skipped}`.trim();
-    need("device-kind", HTMLSpanElement).textContent = `Runs on the ${DEVICES[model.device]}`;
+    const { threads } = model.deviceInfo;
+    need("device-kind", HTMLSpanElement).textContent = `Runs on the ${DEVICES[model.device]}${threads > 1 ? `, ${threads} threads` : ""}`;
     need("device", HTMLElement).textContent = model.device;
     need("device-reason", HTMLParagraphElement).textContent = sentence(model.deviceInfo.reason);
   };

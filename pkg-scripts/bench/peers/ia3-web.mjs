@@ -1,22 +1,34 @@
-// ia3-web on language models: the package as a page loads it, the file in its cache after the first load. On the processor it runs in its
-// worker, on WebGPU in the page's thread, where its calls can be counted.
+// ia3-web on language models, and with threads on the encoder too: the package as a page loads it, a GGUF in its cache after the first load. On
+// the processor it runs in its worker, on WebGPU in the page's thread, where its calls can be counted.
 
 import { Tally } from "../../../www/src/bench/calls.ts";
+import { examples, LABELS, texts } from "../../../www/src/bench/texts.ts";
 import { DECODE, fileOf, learned, prompt, TRAIN } from "./language.mjs";
 
 const ADAPTER = "bench";
 /** More than are ever timed. */
 const STEPS = 1000;
+/** What the encoder reads. */
+const SHAPE = { batchSize: 8, maxLength: 64 };
 
-export async function open(device, format) {
+/** With one thread. */
+export const open = (device, format) => openWith(1, device, format);
+
+/** With as many threads as the package takes by itself. */
+export const openShared = (device, format) => openWith(undefined, device, format);
+
+async function openWith(threads, device, format) {
   const { Model } = await import("/pkg/index.js");
-  const options = { task: "text-generation", device, worker: device === "wasm", warmUp: false };
-  const loaded = () => Model.fromPretrained(location.origin + fileOf(format), options);
+  const options = { device, threads, worker: device === "wasm", warmUp: false };
+  const loaded = () => Model.fromPretrained(location.origin + fileOf(format), { ...options, task: "text-generation" });
+  const encoder = () => Model.fromPretrained("sentence-transformers/all-MiniLM-L6-v2", { ...options, labels: LABELS, baseUrl: "/hub" });
   return {
+    "encoder-forward": () => forward(encoder),
+    "encoder-train": () => trainEncoder(encoder),
     "generate-load": () => load(loaded),
     "generate-prefill": () => prefill(loaded),
     "generate-decode": () => decode(loaded),
-    "language-train": () => train(loaded),
+    "language-train": () => train(loaded, { batch: learned(), ...TRAIN }),
   };
 }
 
@@ -29,6 +41,18 @@ function load(loaded) {
     return { ms: performance.now() - start };
   };
   return { sample, memory: () => memoryOf(model) };
+}
+
+async function forward(loaded) {
+  const model = await loaded();
+  const run = async () => void (await model.embed(texts(SHAPE), SHAPE));
+  return { run, memory: () => memoryOf(model) };
+}
+
+/** Its loss is no answer: the peers' encoder has other weights. */
+async function trainEncoder(loaded) {
+  const { sample, memory } = await train(loaded, { batch: examples(SHAPE), ...SHAPE, objective: "cross-entropy" });
+  return { sample: async () => ({ ms: (await sample()).ms }), memory };
 }
 
 async function prefill(loaded) {
@@ -63,10 +87,10 @@ async function decode(loaded) {
 }
 
 /** A step as the engine times it: forward, backward and the optimizer. */
-async function train(loaded) {
+async function train(loaded, { batch, ...options }) {
   const model = await loaded();
   await model.addAdapter(ADAPTER);
-  const events = model.train(ADAPTER, learned(), { ...TRAIN, steps: STEPS })[Symbol.asyncIterator]();
+  const events = model.train(ADAPTER, batch, { ...options, steps: STEPS })[Symbol.asyncIterator]();
   let memory;
   const sample = async () => {
     for (;;) {

@@ -5,6 +5,7 @@ import { Stopwatch } from "../../../www/src/bench/stopwatch.ts";
 
 const LIBRARIES = {
   "ia3-web": () => import("./ia3-web.mjs"),
+  "ia3-web-threads": async () => ({ open: (await import("./ia3-web.mjs")).openShared }),
   tfjs: () => import("./tfjs.mjs"),
   "jax-js": () => import("./jax-js.mjs"),
   "onnxruntime-web": () => import("./onnxruntime-web.mjs"),
