@@ -4,8 +4,8 @@ use super::{Adapter, Base, Place, Site};
 use crate::checkpoint::HostTensor;
 use crate::{Error, Result};
 
-/// Folds into `tensor`, which has the name `tensor_name` in the base model's file, what `adapter` (named `name`) has for its module;
-/// whether there was anything. File and module paths may differ by the base model's prefix, as `bert.`.
+/// Folds into `tensor`, which has the name `tensor_name` in the base model's file and is kept as its module's [`Site`] says, what `adapter`
+/// (named `name`) has for that module; whether there was anything. File and module paths may differ by the base model's prefix, as `bert.`.
 ///
 /// An output vector scales the rows of a weight `(out, in)` and its bias, and its shift adds to the bias; an input vector scales the
 /// columns, and its shift adds what the weight makes of it:
@@ -96,9 +96,14 @@ fn check_shape(name: &str, found: &[usize], expected: &[usize]) -> Result<()> {
 }
 
 impl Site {
-    /// Shape of the weight in the file.
+    /// Whether the weight is kept (in, out).
+    fn in_first(&self) -> bool {
+        self.conv1d && !self.turned
+    }
+
+    /// Shape of the weight as it is kept.
     fn weight_shape(&self) -> [usize; 2] {
-        if self.conv1d { [self.in_features, self.out_features] } else { [self.out_features, self.in_features] }
+        if self.in_first() { [self.in_features, self.out_features] } else { [self.out_features, self.in_features] }
     }
 }
 
@@ -133,12 +138,12 @@ impl<'a> Part<'a> {
 
     /// A number for each row of the weight as it is stored.
     pub fn along_rows(&self) -> Option<&'a Vec<f32>> {
-        self.vector(if self.site.conv1d { Place::Input } else { Place::Output })
+        self.vector(if self.site.in_first() { Place::Input } else { Place::Output })
     }
 
     /// A number for each column.
     pub fn across_rows(&self) -> Option<&'a Vec<f32>> {
-        self.vector(if self.site.conv1d { Place::Output } else { Place::Input })
+        self.vector(if self.site.in_first() { Place::Output } else { Place::Input })
     }
 
     /// [`Error::TensorShape`] unless the weight has the module's shape.
@@ -163,9 +168,12 @@ impl<'a> Part<'a> {
 
     /// The bias, `(W s + c) ⊙ m + t`, with the weight from before.
     fn bias(&self, bias: &[f32], weight: Option<&HostTensor>) -> Vec<f32> {
-        let Site { in_features, out_features, conv1d, .. } = *self.site;
+        let Site { in_features, out_features, .. } = *self.site;
         let weighed = |row: usize, weight: &HostTensor, shift: &[f32]| -> f32 {
-            let at = |column: usize| if conv1d { column * out_features + row } else { row * in_features + column };
+            let at = |column: usize| match self.site.in_first() {
+                true => column * out_features + row,
+                false => row * in_features + column,
+            };
             shift.iter().enumerate().map(|(column, s)| f64::from(weight.data[at(column)]) * f64::from(*s)).sum::<f64>()
                 as f32
         };

@@ -57,8 +57,10 @@ pub struct Site {
     pub in_features: usize,
     /// Length of the layer's output.
     pub out_features: usize,
-    /// The weight is stored (in, out), as transformers' `Conv1D` has it, and not (out, in).
+    /// The weight is (in, out) in Hugging Face's files, as transformers' `Conv1D` has it, and not (out, in).
     pub conv1d: bool,
+    /// It is kept the other way round.
+    pub turned: bool,
     /// There is a bias.
     pub bias: bool,
     /// Channels of an attention head, where the output is queries, keys or values: head after head, as many as there are.

@@ -21,7 +21,7 @@ pub use header::Header;
 pub use quantise::{quantisable, quantise};
 pub use start::{Announced, announced};
 pub use stored::{Elements, StoredTensor};
-pub use stream::{Incoming, Kept, StreamReader};
+pub use stream::{Arrived, Incoming, Kept, StreamReader};
 pub use tokenizer::{Encoding, Source, Tokenizer};
 
 /// A tensor in ordinary memory, row by row, whatever number format its file used.

@@ -47,6 +47,8 @@ pub struct Announced {
     pub kind: BlockType,
     /// Bytes that it will take so.
     pub bytes: u64,
+    /// It is `(out, in)` where Hugging Face's file has `(in, out)`.
+    pub turned: bool,
 }
 
 /// What a file, called `file` in errors, lists of weights, in the order of their bytes, from a start that may end anywhere after that:
@@ -70,7 +72,7 @@ impl Listing {
         let tensor = |tensor: &Listed| {
             let (name, kind) = self.kept(tensor, tensor.kind?, kept);
             let bytes = kind.bytes(&tensor.shape).unwrap_or(u64::MAX);
-            Some(Announced { name, kind, bytes })
+            Some(Announced { name, kind, bytes, turned: self.turned(&tensor.name) })
         };
         self.tensors.iter().filter_map(tensor).collect()
     }
@@ -81,6 +83,11 @@ impl Listing {
             Some(outline) => outline.names.translate(name, tensor),
             None => Ok((name.into(), tensor)),
         }
+    }
+
+    /// Whether a tensor is the other way round than in Hugging Face's file.
+    pub fn turned(&self, name: &str) -> bool {
+        self.outline.as_ref().is_some_and(|outline| outline.names.turned(name))
     }
 
     /// Hugging Face's name of a tensor of the format `kind`, and the format that `kept` chooses for it. Only one whose rows stay rows may be

@@ -26,6 +26,20 @@ pub struct Incoming<'a> {
 /// Chooses the format in which a tensor is kept, of which its rows must be whole blocks.
 pub type Kept = Box<dyn Fn(Incoming) -> BlockType>;
 
+/// A tensor that has come whole.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    /// Hugging Face's name.
+    pub name: &'a str,
+    /// As it is kept.
+    pub tensor: StoredTensor,
+    /// It is `(out, in)` where Hugging Face's file has `(in, out)`.
+    pub turned: bool,
+}
+
+/// Takes a file's tensors.
+type Sink<'a> = &'a mut dyn FnMut(Arrived) -> Result<()>;
+
 /// Takes the bytes of a file in order, in chunks of any size, and gives out each tensor as soon as it is complete.
 pub struct StreamReader {
     file: String,
@@ -69,7 +83,7 @@ impl StreamReader {
     /// Takes the next bytes and gives every tensor they complete to `sink`, in file order. Tensors in a number format
     /// other than F32, F16 and BF16 are passed over (see [`StreamReader::skipped`]): models carry integer buffers, such
     /// as `position_ids`, that nothing reads. After an error the reader is of no further use.
-    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut dyn FnMut(&str, StoredTensor) -> Result<()>) -> Result<()> {
+    pub fn feed(&mut self, mut chunk: &[u8], sink: Sink) -> Result<()> {
         self.received += chunk.len() as u64;
         if let Some(expected) = self.content_length.filter(|length| self.received > *length) {
             return Err(Error::FileLength { file: self.file.clone(), expected, actual: self.received });
@@ -151,12 +165,7 @@ impl StreamReader {
         }
     }
 
-    fn feed_tensors(
-        &mut self,
-        listing: &Listing,
-        mut chunk: &[u8],
-        sink: &mut dyn FnMut(&str, StoredTensor) -> Result<()>,
-    ) -> Result<()> {
+    fn feed_tensors(&mut self, listing: &Listing, mut chunk: &[u8], sink: Sink) -> Result<()> {
         while let Some(tensor) = listing.tensors.get(self.index) {
             let (_between, rest) = split(chunk, tensor.start.saturating_sub(self.at));
             self.at += (chunk.len() - rest.len()) as u64;
@@ -183,7 +192,7 @@ impl StreamReader {
             };
             let found = StoredTensor { shape: tensor.shape.clone(), elements: intake.finish() };
             let (name, found) = listing.translate(&tensor.name, found)?;
-            sink(&name, found)?;
+            sink(Arrived { name: &name, tensor: found, turned: listing.turned(&tensor.name) })?;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ impl Language {
     /// Logits `(n, V)` of states `(n, H)`.
     pub fn logits(&self, b: &mut Builder, states: Id) -> Result<Id> {
         let matrix = self.matrix(b, states);
-        let linear = Linear { kind: matrix.kind, ..Linear::default() };
+        let linear = Linear { kind: matrix.format.kind, ..Linear::default() };
         let logits = b.graph.one(linear, &[states, matrix.id])?;
         match self.cap {
             Some(cap) => b.graph.one(SoftCap(cap), &[logits]),
@@ -98,7 +98,7 @@ impl Language {
             Some(cap) => b.graph.one(SoftCapGrad(cap), &[dlogits, logits])?,
             None => dlogits,
         };
-        b.graph.one(Linear { flipped: true, kind: matrix.kind, ..Linear::default() }, &[dlogits, matrix.id])
+        b.graph.one(Linear { flipped: true, kind: matrix.format.kind, ..Linear::default() }, &[dlogits, matrix.id])
     }
 
     /// The loss of each token asked for, in parts that make `(N)`; then in as many parts whether greedy decoding would write it.

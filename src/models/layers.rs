@@ -1,7 +1,7 @@
 //! The layers model files are written with. `project` is the one place where adapters meet a model.
 
 use super::BatchShape;
-use super::weight::{Form, Formats, Weight};
+use super::weight::{Form, Format, Formats, Weight};
 use crate::adapter::{Layout, LayoutVector, Place, Site};
 use crate::checkpoint::{BlockType, HiddenAct};
 use crate::error::Result;
@@ -33,8 +33,8 @@ pub struct Builder<'a> {
 pub struct Matrix {
     /// The whole leaf.
     pub id: Id,
-    /// Its number format.
-    pub kind: BlockType,
+    /// How it is kept.
+    pub format: Format,
     /// The rows meant, where not all.
     pub rows: Option<Rows>,
 }
@@ -76,9 +76,10 @@ impl<'a> Builder<'a> {
     fn leaves(&mut self, parts: Vec<(String, Shape)>, matrix: bool) -> Vec<Matrix> {
         let weight = Weight { parts, matrix };
         let leaf = |leaf: super::weight::WeightLeaf| {
-            let dtype = if leaf.kind == BlockType::F32 { Dtype::F32 } else { Dtype::Blocks(leaf.kind) };
+            let kind = leaf.format.kind;
+            let dtype = if kind == BlockType::F32 { Dtype::F32 } else { Dtype::Blocks(kind) };
             let id = self.graph.leaf(Leaf::Weight(leaf.name.clone()), leaf.shape(), dtype);
-            Matrix { id, kind: leaf.kind, rows: None }
+            Matrix { id, format: leaf.format, rows: None }
         };
         let found = weight.leaves(self.formats).into_iter().map(leaf).collect();
         if !self.weights.contains(&weight) {
@@ -102,7 +103,7 @@ impl<'a> Builder<'a> {
             // The first table, of the words, is by far the largest.
             inputs.push(if at == 0 {
                 let words = self.matrix(&name, shape);
-                kind = words.kind;
+                kind = words.format.kind;
                 words.id
             } else {
                 self.weight(&name, shape)
@@ -131,18 +132,21 @@ impl<'a> Builder<'a> {
         let (conv1d, bias) = (form == Form::Conv1d, form != Form::Unbiased);
         assert!(!conv1d || modules.len() == 1, "weights stored (in, out) cannot be packed along their first dimension");
         let in_features = self.graph.shape(x)[1];
-        for (module, out_features) in modules {
-            let module = format!("{}{module}", self.prefix);
-            self.sites.push(Site { module, in_features, out_features: *out_features, conv1d, bias, head_size });
-        }
         let parts = |kind: &str, shape: &dyn Fn(usize) -> Shape| {
             modules.iter().map(|(module, out)| (format!("{module}.{kind}"), shape(*out))).collect::<Vec<_>>()
         };
         let shape = |out: usize| if conv1d { vec![in_features, out] } else { vec![out, in_features] };
         let matrices = self.leaves(parts("weight", &shape), true);
         let biases = if bias { self.leaves(parts("bias", &|out| vec![out]), false) } else { Vec::new() };
-        let linear =
-            |matrix: &Matrix| Linear { flipped: conv1d, bias, kind: matrix.kind, rows: matrix.rows, addend: false };
+        for (module, out_features) in modules {
+            let module = format!("{}{module}", self.prefix);
+            let turned = matrices[0].format.turned;
+            self.sites.push(Site { module, in_features, out_features: *out_features, conv1d, turned, bias, head_size });
+        }
+        let linear = |Matrix { format, rows, .. }: &Matrix| {
+            let flipped = conv1d && !format.turned;
+            Linear { flipped, bias, kind: format.kind, rows: *rows, addend: false }
+        };
         let unscaled = modules.iter().all(|(module, _)| self.vector(module, Place::Input).is_none());
         if let [matrix] = matrices.as_slice()
             && unscaled

@@ -4,8 +4,17 @@ use crate::checkpoint::BlockType;
 use crate::graph::Shape;
 use std::collections::BTreeMap;
 
-/// Formats of the matrices that are not kept as floats, by their bare names.
-pub type Formats = BTreeMap<String, BlockType>;
+/// How a tensor is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Format {
+    /// Its numbers.
+    pub kind: BlockType,
+    /// A matrix of [`Form::Conv1d`] that is `(out, in)`, as a GGUF has it.
+    pub turned: bool,
+}
+
+/// Formats of the tensors that are not kept as floats in the order of Hugging Face's files, by their bare names.
+pub type Formats = BTreeMap<String, Format>;
 
 /// A frozen tensor that a graph reads: one of the model's file, or several packed along the first dimension.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,33 +30,41 @@ pub struct Weight {
 pub struct WeightLeaf<'a> {
     /// The parts' names, joined by `+`.
     pub name: String,
-    /// In one format.
-    pub kind: BlockType,
-    /// Names and shapes.
+    /// That of all parts.
+    pub format: Format,
+    /// Names, and shapes in Hugging Face's files.
     pub parts: &'a [(String, Shape)],
 }
 
 impl Weight {
-    /// Shape of the whole.
+    /// Shape of the whole in Hugging Face's files.
     pub fn shape(&self) -> Shape {
         packed_shape(&self.parts)
     }
 
     /// The leaves that hold it: one, or one for each part where their formats differ.
     pub fn leaves(&self, formats: &Formats) -> Vec<WeightLeaf<'_>> {
-        let kind = |(name, _): &(String, Shape)| formats.get(name).copied().unwrap_or(BlockType::F32);
-        let first = kind(&self.parts[0]);
-        let size = if self.parts.iter().all(|part| kind(part) == first) { self.parts.len() } else { 1 };
-        let leaf = |parts| WeightLeaf { name: joined(parts), kind: kind(&parts[0]), parts };
+        let format = |(name, _): &(String, Shape)| formats.get(name).copied().unwrap_or_default();
+        let first = format(&self.parts[0]);
+        let size = if self.parts.iter().all(|part| format(part) == first) { self.parts.len() } else { 1 };
+        let leaf = |parts| WeightLeaf { name: joined(parts), format: format(&parts[0]), parts };
         self.parts.chunks(size).map(leaf).collect()
     }
 }
 
 impl WeightLeaf<'_> {
-    /// Shape of all parts together.
+    /// Shape of all parts together, as they are kept.
     pub fn shape(&self) -> Shape {
-        packed_shape(self.parts)
+        kept_shape(packed_shape(self.parts), self.format)
     }
+}
+
+/// The shape in which a tensor of Hugging Face's `shape` is kept.
+pub fn kept_shape(mut shape: Shape, format: Format) -> Shape {
+    if format.turned {
+        shape.reverse();
+    }
+    shape
 }
 
 fn packed_shape(parts: &[(String, Shape)]) -> Shape {

@@ -2,11 +2,11 @@
 
 use super::{Dtype, Pooling, Task, dtype};
 use crate::adapter::{AdapterConfig, Layout};
-use crate::checkpoint::{BlockType, announced};
+use crate::checkpoint::announced;
 use crate::error::Result;
 use crate::graph::{Leaf, Shape};
 use crate::kernel::AdapterKind;
-use crate::models::{BatchShape, Model, Output};
+use crate::models::{BatchShape, Format, Model, Output};
 use crate::plan::Plan;
 use crate::train::{bucket, training_plan};
 use serde::{Deserialize, Serialize};
@@ -73,9 +73,10 @@ pub fn estimate<H: AsRef<[u8]>>(config: &[u8], starts: &[H], options: &EstimateO
     for start in starts {
         for tensor in announced("the file of weights", start.as_ref(), &kept)? {
             weight_bytes = weight_bytes.saturating_add(tensor.bytes);
-            if tensor.kind != BlockType::F32 {
+            let format = Format { kind: tensor.kind, turned: tensor.turned };
+            if format != Format::default() {
                 let name = model.bare(&tensor.name).to_string();
-                model.formats.insert(name, tensor.kind);
+                model.formats.insert(name, format);
             }
         }
     }
@@ -112,7 +113,7 @@ fn largest_transfer(model: &Model) -> Result<u64> {
     let weights = model.weights()?;
     let leaves = weights.iter().flat_map(|weight| weight.leaves(&model.formats));
     let each = leaves.map(|leaf| {
-        let whole = leaf.kind.bytes(&leaf.shape()).unwrap_or(u64::MAX);
+        let whole = leaf.format.kind.bytes(&leaf.shape()).unwrap_or(u64::MAX);
         if leaf.parts.len() == 1 { whole } else { whole.saturating_mul(2) }
     });
     Ok(each.max().unwrap_or(0))

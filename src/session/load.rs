@@ -5,9 +5,9 @@ use super::dtype;
 use super::shortage::shortage;
 use crate::adapter::{Head, HeadLayer};
 use crate::checkpoint::gguf::Outline;
-use crate::checkpoint::{BlockType, HostTensor, StoredTensor, StreamReader};
+use crate::checkpoint::{Arrived, HostTensor, StoredTensor, StreamReader};
 use crate::error::{Error, Result};
-use crate::models::Weight;
+use crate::models::{Format, Weight, kept_shape};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ const ROPE_FACTORS: &str = "rope_freqs.weight";
 #[derive(Debug)]
 struct Packed {
     weight: Weight,
-    /// The parts that have come.
-    found: Vec<Option<StoredTensor>>,
+    /// The parts that have come, and how they are kept.
+    found: Vec<Option<(StoredTensor, Format)>>,
 }
 
 /// The weights on their way in.
@@ -85,9 +85,9 @@ impl Session {
             None => Err(not_begun()),
             Some(mut reader) => {
                 let file = reader.file().to_string();
-                let found = reader.feed(chunk, &mut |name, tensor| {
-                    loader.check_new(name, &file)?;
-                    self.take_tensor(&mut loader, name, tensor)
+                let found = reader.feed(chunk, &mut |arrived| {
+                    loader.check_new(arrived.name, &file)?;
+                    self.take_tensor(&mut loader, arrived)
                 });
                 let found = found.map_err(|error| self.told_of_memory(error, &reader));
                 loader.reader = Some(reader);
@@ -141,6 +141,8 @@ impl Session {
         {
             self.model.family = family;
         }
+        // Which way round the weights are is known now.
+        self.base.sites = self.model.sites()?;
         // Only a GGUF that is the whole model can be written again.
         self.outline = loader.outline.filter(|_| loader.files == 1);
         self.loaded = true;
@@ -148,7 +150,7 @@ impl Session {
     }
 
     /// Puts one tensor of the file where it belongs.
-    fn take_tensor(&mut self, loader: &mut Loader, name: &str, tensor: StoredTensor) -> Result<()> {
+    fn take_tensor(&mut self, loader: &mut Loader, Arrived { name, tensor, turned }: Arrived) -> Result<()> {
         let bare = self.model.bare(name).to_string();
         let place = |packed: &Packed| packed.weight.parts.iter().position(|(part, _)| *part == bare);
         let found = loader.wanted.iter().enumerate().find_map(|(at, packed)| Some((at, place(packed)?)));
@@ -162,11 +164,12 @@ impl Session {
             return Ok(());
         };
         let packed = &mut loader.wanted[at];
-        let (_, expected) = &packed.weight.parts[part];
-        if tensor.shape != *expected {
-            return Err(Error::TensorShape { name: name.into(), expected: expected.clone(), found: tensor.shape });
+        let format = Format { kind: tensor.kind(), turned };
+        let expected = kept_shape(packed.weight.parts[part].1.clone(), format);
+        if tensor.shape != expected {
+            return Err(Error::TensorShape { name: name.into(), expected, found: tensor.shape });
         }
-        packed.found[part] = Some(tensor);
+        packed.found[part] = Some((tensor, format));
         if packed.found.iter().all(Option::is_some) {
             self.put(loader.wanted.remove(at))?;
         }
@@ -175,9 +178,9 @@ impl Session {
 
     /// Puts a whole weight on the device.
     fn put(&mut self, Packed { weight, found }: Packed) -> Result<()> {
-        let found: Vec<StoredTensor> = found.into_iter().flatten().collect();
-        let kinds = weight.parts.iter().zip(&found).map(|((name, _), tensor)| (name.clone(), tensor.kind()));
-        self.model.formats.extend(kinds.filter(|(_, kind)| *kind != BlockType::F32));
+        let (found, formats): (Vec<StoredTensor>, Vec<Format>) = found.into_iter().flatten().unzip();
+        let formats = weight.parts.iter().map(|(name, _)| name.clone()).zip(formats);
+        self.model.formats.extend(formats.filter(|(_, format)| *format != Format::default()));
         let mut found = found.into_iter();
         let backend = self.backend.as_mut().expect("a loader is made only with a device");
         for leaf in weight.leaves(&self.model.formats) {

@@ -5,6 +5,7 @@ use crate::adapter::merge::{check_biases, fold, weight_for};
 use crate::adapter::{Adapter, TaskType};
 use crate::checkpoint::{BlockType, Elements, HostTensor, StoredTensor, safetensors};
 use crate::error::{Error, Result};
+use crate::models::kept_shape;
 use serde::{Deserialize, Serialize};
 
 /// The kind of file that is written.
@@ -44,11 +45,24 @@ pub struct MergedFile {
 pub(super) struct Entry {
     /// Hugging Face's name.
     pub name: String,
-    /// Its shape in Hugging Face's files.
+    /// Its shape as it is kept.
     pub shape: Vec<usize>,
+    /// The other way round than in Hugging Face's files.
+    pub turned: bool,
     pub source: Source,
     /// The format in which a GGUF has it; None in safetensors.
     pub kind: Option<BlockType>,
+}
+
+impl Entry {
+    /// Its shape in Hugging Face's files.
+    fn hub_shape(&self) -> Vec<usize> {
+        let mut shape = self.shape.clone();
+        if self.turned {
+            shape.reverse();
+        }
+        shape
+    }
 }
 
 /// Where a tensor comes from.
@@ -96,8 +110,9 @@ impl Session {
     fn safetensors_merge(&self, name: &str, adapter: Adapter) -> Result<(Merge, u64)> {
         let mut entries = self.entries(&adapter)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let header =
-            safetensors::write_header(entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice())));
+        let shapes: Vec<_> = entries.iter().map(Entry::hub_shape).collect();
+        let names = entries.iter().map(|entry| entry.name.as_str());
+        let header = safetensors::write_header(names.zip(shapes.iter().map(Vec::as_slice)));
         let elements: usize = entries.iter().map(|entry| entry.shape.iter().product::<usize>()).sum();
         let bytes = header.len() as u64 + 4 * elements as u64;
         Ok((Merge { name: name.into(), adapter, header: Some(header), entries, next: 0 }, bytes))
@@ -138,7 +153,8 @@ impl Session {
         }
         let mut tensor = tensor.dequantised();
         fold(&merge.name, &merge.adapter, &self.base, &entry.name, &mut tensor, weight.as_ref())?;
-        Ok(bytemuck::cast_slice(&tensor.data).to_vec())
+        let data = if entry.turned { columns_first(&tensor) } else { tensor.data };
+        Ok(bytemuck::cast_slice(&data).to_vec())
     }
 
     /// A tensor as the base model has it.
@@ -166,13 +182,20 @@ impl Session {
     pub(super) fn entries(&self, adapter: &Adapter) -> Result<Vec<Entry>> {
         let prefix = self.model.prefix();
         let mut entries = Vec::new();
-        let entry = |name: String, shape: &[usize], source| Entry { name, shape: shape.to_vec(), source, kind: None };
+        let entry = |name: String, shape: &[usize], source| Entry {
+            name,
+            shape: shape.to_vec(),
+            turned: false,
+            source,
+            kind: None,
+        };
         for weight in self.model.weights()? {
             for leaf in weight.leaves(&self.model.formats) {
                 let mut start = 0;
                 for (part, shape) in leaf.parts {
                     let source = Source::Device { leaf: leaf.name.clone(), start };
-                    entries.push(entry(self.model.full(part), shape, source));
+                    let kept = kept_shape(shape.clone(), leaf.format);
+                    entries.push(Entry { turned: leaf.format.turned, ..entry(self.model.full(part), &kept, source) });
                     start += shape.iter().product::<usize>();
                 }
             }
@@ -187,4 +210,10 @@ impl Session {
         }
         Ok(entries)
     }
+}
+
+/// The elements of a matrix, column by column.
+fn columns_first(HostTensor { shape, data }: &HostTensor) -> Vec<f32> {
+    let column = |column: usize| data.iter().skip(column).step_by(shape[1]).copied();
+    (0..shape[1]).flat_map(column).collect()
 }

@@ -22,7 +22,8 @@ impl Session {
             let hub = outline.names.name_of(&tensor.name);
             entries.push(held.remove(self.model.bare(&hub)).ok_or(Error::TensorMissing { name: hub })?);
         }
-        let read = |name: &str| self.model.formats.get(self.model.bare(name)).copied().unwrap_or(BlockType::F32);
+        let read =
+            |name: &str| self.model.formats.get(self.model.bare(name)).map_or(BlockType::F32, |format| format.kind);
         let kept = |entry: &Entry| match &entry.source {
             Source::Extra(name) => self.extra[name].kind(),
             Source::Device { .. } | Source::Head(_) => read(&entry.name),

@@ -27,17 +27,18 @@ fn merging_gives_the_weights_that_peft_gives() {
 /// `(W (x ⊙ l + s) + c) ⊙ m + t`, with a weight that is stored (out, in) and one stored (in, out).
 #[test]
 fn shifts_of_both_sides_are_folded() {
-    for conv1d in [false, true] {
+    for (conv1d, turned) in [(false, false), (true, false), (true, true)] {
         let mut base = base(Pooling::Mean);
         base.sites.truncate(1);
-        base.sites[0] = Site { conv1d, in_features: 2, out_features: 3, ..base.sites[0].clone() };
+        base.sites[0] = Site { conv1d, turned, in_features: 2, out_features: 3, ..base.sites[0].clone() };
         let module = base.sites[0].module.clone();
         let key = |place| (module.clone(), place);
         let mut adapter = fresh_at(&base, &[(0, Place::Output), (0, Place::Input)]);
         adapter.vectors = [(key(Place::Input), vec![2.0, -1.0]), (key(Place::Output), vec![1.0, 0.5, -3.0])].into();
         adapter.shifts = [(key(Place::Input), vec![0.25, 1.0]), (key(Place::Output), vec![0.0, 1.0, 2.0])].into();
         let w = |row: usize, column: usize| (2 * row + column) as f32 - 1.5;
-        let (shape, data) = match conv1d {
+        let in_first = conv1d && !turned;
+        let (shape, data) = match in_first {
             false => (vec![3, 2], (0..6).map(|at| w(at / 2, at % 2)).collect()),
             true => (vec![2, 3], (0..6).map(|at| w(at % 3, at / 3)).collect()),
         };
@@ -54,9 +55,9 @@ fn shifts_of_both_sides_are_folded() {
                 let (m, t) = (&adapter.vectors[&key(Place::Output)], &adapter.shifts[&key(Place::Output)]);
                 let inner = |at: usize| w(row, at) * (x[at] * l[at] + s[at]);
                 let expected: f32 = (inner(0) + inner(1) + c[row]) * m[row] + t[row];
-                let at = |column: usize| if conv1d { column * 3 + row } else { row * 2 + column };
+                let at = |column: usize| if in_first { column * 3 + row } else { row * 2 + column };
                 let found = weight.data[at(0)] * x[0] + weight.data[at(1)] * x[1] + bias.data[row];
-                assert!((found - expected).abs() < 1e-5, "{conv1d} {x:?} {row}: {found} {expected}");
+                assert!((found - expected).abs() < 1e-5, "{conv1d} {turned} {x:?} {row}: {found} {expected}");
             }
         }
     }

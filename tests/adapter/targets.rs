@@ -36,8 +36,15 @@ fn chooses_the_modules_that_peft_chooses() {
 fn names_match_at_dots_except_feedforward_ones() {
     let names =
         ["fc2", "x.fc2", "x.xfc2", "y.attn", "y.xattn", "classifier", "classifier.dense", "a.score.b", "myscore"];
-    let site =
-        Site { module: String::new(), in_features: 1, out_features: 1, conv1d: false, bias: true, head_size: None };
+    let site = Site {
+        module: String::new(),
+        in_features: 1,
+        out_features: 1,
+        conv1d: false,
+        turned: false,
+        bias: true,
+        head_size: None,
+    };
     let sites = names.map(|module| Site { module: module.into(), ..site.clone() });
     let resolved = |config: &AdapterConfig| {
         let places = resolve(config, "none", &sites, &[]).unwrap().into_iter();

@@ -15,7 +15,7 @@ pub fn base(pooling: Pooling) -> Base {
     let prefix = if pooling == Pooling::Pooler { "bert." } else { "" };
     let site = |module: String, in_features, out_features| {
         let head_size = module.contains(".self.").then_some(8);
-        Site { module, in_features, out_features, conv1d: false, bias: true, head_size }
+        Site { module, in_features, out_features, conv1d: false, turned: false, bias: true, head_size }
     };
     let layer = |i: usize| {
         let path = |name: &str| format!("{prefix}encoder.layer.{i}.{name}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ia3_web::checkpoint::safetensors::{read_all, write};
-use ia3_web::checkpoint::{BlockType, Header, HostTensor, StoredTensor, StreamReader};
+use ia3_web::checkpoint::{Arrived, BlockType, Header, HostTensor, StreamReader};
 use ia3_web::{Error, Result};
 
 /// A file from its header's JSON and its data.
@@ -26,8 +26,8 @@ fn stream(bytes: &[u8], chunk: usize, length: Option<u64>) -> Result<BTreeMap<St
     let mut tensors = BTreeMap::new();
     let mut reader = StreamReader::new("model.safetensors", length, None, Box::new(|_| BlockType::F32));
     for chunk in bytes.chunks(chunk) {
-        reader.feed(chunk, &mut |name, tensor| {
-            tensors.insert(name.to_string(), tensor.dequantised());
+        reader.feed(chunk, &mut |arrived| {
+            tensors.insert(arrived.name.to_string(), arrived.tensor.dequantised());
             Ok(())
         })?;
     }
@@ -78,8 +78,8 @@ fn a_stream_passes_over_integer_buffers() {
     let bytes = file(header, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f]);
     let mut names = Vec::new();
     let mut reader = StreamReader::new("model.safetensors", None, None, Box::new(|_| BlockType::F32));
-    let mut sink = |name: &str, _: StoredTensor| {
-        names.push(name.to_string());
+    let mut sink = |arrived: Arrived| {
+        names.push(arrived.name.to_string());
         Ok(())
     };
     reader.feed(&bytes, &mut sink).unwrap();
@@ -124,7 +124,7 @@ fn a_wrong_hash_is_refused() {
     let hash = <::sha2::Sha256 as sha2::Digest>::digest(&bytes).into();
     let finish = |expected| {
         let mut reader = StreamReader::new("model.safetensors", None, Some(expected), Box::new(|_| BlockType::F32));
-        reader.feed(&bytes, &mut |_, _| Ok(())).unwrap();
+        reader.feed(&bytes, &mut |_| Ok(())).unwrap();
         reader.finish()
     };
     assert_eq!(finish(hash), Ok(()));

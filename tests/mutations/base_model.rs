@@ -5,7 +5,7 @@ use std::fs;
 use ia3_web::Error;
 use ia3_web::adapter::TaskType;
 use ia3_web::checkpoint::safetensors::read_all;
-use ia3_web::checkpoint::{BlockType, Header, StoredTensor, StreamReader, Tokenizer};
+use ia3_web::checkpoint::{Arrived, BlockType, Header, StreamReader, Tokenizer};
 use ia3_web::models::Model;
 use serde_json::{Value, json};
 
@@ -40,8 +40,8 @@ fn safetensors() {
             let length = [None, Some(bytes.len() as u64), Some(random.next())][random.below(3)];
             let mut reader = StreamReader::new("model.safetensors", length, None, Box::new(|_| BlockType::F32));
             let mut elements = 0;
-            let mut sink = |_: &str, tensor: StoredTensor| {
-                elements += tensor.dequantised().data.len();
+            let mut sink = |arrived: Arrived| {
+                elements += arrived.tensor.dequantised().data.len();
                 Ok(())
             };
             for chunk in bytes.chunks(1 + random.below(200)) {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use ia3_web::checkpoint::gguf::{self, Gguf, Outline};
-use ia3_web::checkpoint::{StoredTensor, StreamReader, Tokenizer};
+use ia3_web::checkpoint::{Arrived, StreamReader, Tokenizer};
 
 use super::mutate::{Random, mutate};
 use super::survive;
@@ -113,7 +113,7 @@ fn tensors_on_their_way_in() {
     survive(30_000, 23, make, most, |bytes, random| {
         let length = [None, Some(bytes.len() as u64), Some(random.next())][random.below(3)];
         let mut reader = StreamReader::new("m.gguf", length, None, Box::new(|incoming| incoming.kind));
-        let mut sink = |_: &str, _: StoredTensor| Ok(());
+        let mut sink = |_: Arrived| Ok(());
         for chunk in bytes.chunks(1 + random.below(20_000)) {
             reader.feed(chunk, &mut sink)?;
         }

@@ -25,7 +25,12 @@ fn told(dtype: Option<Dtype>) -> SessionOptions {
 
 /// A model with a matrix in every format.
 pub fn mixed(backend: Backend, dtype: Option<Dtype>) -> Session {
-    let file = bytes("gguf/mixed.gguf");
+    of_file("gguf/mixed.gguf", backend, dtype)
+}
+
+/// A language model of a GGUF among the fixtures.
+pub fn of_file(name: &str, backend: Backend, dtype: Option<Dtype>) -> Session {
+    let file = bytes(name);
     let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
     let mut session = Session::new(&head.config().unwrap(), &head.metadata.tokenizer().unwrap(), told(dtype)).unwrap();
     session.set_backend(backend);
@@ -42,7 +47,7 @@ pub fn scores(session: &mut Session, selection: &Selection) -> Vec<f32> {
     found.into_iter().flat_map(|scored| scored.token_log_probs).collect()
 }
 
-fn examples() -> Vec<Example> {
+pub fn examples() -> Vec<Example> {
     ROWS.map(|(prompt, completion)| Example::Completed { prompt: prompt.into(), completion: completion.into() }).into()
 }
 
@@ -127,7 +132,7 @@ fn floats_are_quantised_while_they_are_loaded() {
         for (device, backend) in devices() {
             let mut session = kept(Some(dtype), backend);
             assert!(session.model().formats.len() > 14);
-            assert!(session.model().formats.values().all(|found| *found == kind), "{device}");
+            assert!(session.model().formats.values().all(|found| found.kind == kind), "{device}");
             both.push((session.weight_bytes(), scores(&mut session, &BASE)));
         }
         assert_close("devices", &both[1].1, &both[0].1, TOLERANCE);

@@ -22,5 +22,6 @@ mod support;
 mod text2text;
 mod tokens;
 mod train;
+mod turned;
 mod validation;
 mod windows;

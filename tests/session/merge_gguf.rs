@@ -141,7 +141,7 @@ fn what_cannot_be_folded_is_named_and_quantised_again_on_request() {
     assert!(error < 0.05 * largest, "{error} of {largest}");
 }
 
-/// Families whose files hold floats, with rows in another order, transposed weights, norms one larger, and biases.
+/// Families whose files hold floats, with rows in another order, norms one larger, and biases.
 #[test]
 fn every_family_is_written_as_llama_cpp_has_it() {
     let rows = [("the cat was", "good"), ("a dog", "and the worst, not bad")];

@@ -11,8 +11,6 @@ enum Change {
     None,
     /// llama.cpp turns neighbouring columns of a head, Hugging Face those half a head apart.
     Unrotate { heads: usize },
-    /// `(out, in)` becomes `(in, out)`, as GPT-2 stores it.
-    Transpose,
     /// llama.cpp adds the one that Gemma adds to the weights of its norms.
     LessOne,
 }
@@ -118,7 +116,6 @@ impl Names {
         let change = match (self.architecture.as_str(), part) {
             ("llama", "attn_q") => Change::Unrotate { heads: self.heads },
             ("llama", "attn_k") => Change::Unrotate { heads: self.key_heads },
-            ("gpt2", "attn_qkv" | "attn_output" | "ffn_up" | "ffn_down") if kind == "weight" => Change::Transpose,
             ("gemma3", part) if part.ends_with("norm") => Change::LessOne,
             _ => Change::None,
         };
@@ -135,18 +132,23 @@ impl Names {
         self.find(name).is_none_or(|(_, change)| matches!(change, Change::None | Change::Unrotate { .. }))
     }
 
+    /// Whether a tensor is `(out, in)` where Hugging Face's file has `(in, out)`: the linear layers of GPT-2. It stays so.
+    pub fn turned(&self, name: &str) -> bool {
+        let part = name.strip_suffix(".weight").and_then(|module| module.rsplit('.').next());
+        self.architecture == "gpt2" && matches!(part, Some("attn_qkv" | "attn_output" | "ffn_up" | "ffn_down"))
+    }
+
     /// A tensor as Hugging Face's file has it. One whose rows do not stay as they are comes as floats.
     pub fn translate(&self, name: &str, tensor: StoredTensor) -> Result<(String, StoredTensor)> {
         let Some((hub, change)) = self.find(name) else { return Ok((name.into(), tensor)) };
-        let shape = &tensor.shape;
-        let expected = match change {
-            Change::Unrotate { heads } if !shape[0].is_multiple_of(2 * heads) => {
-                vec![shape[0].next_multiple_of(2 * heads)]
+        let rows = tensor.shape[0];
+        match change {
+            Change::Unrotate { heads } if !rows.is_multiple_of(2 * heads) => {
+                let expected = vec![rows.next_multiple_of(2 * heads)];
+                Err(Error::TensorShape { name: name.into(), expected, found: tensor.shape })
             }
-            Change::Transpose if shape.len() != 2 => vec![1, 1],
-            _ => return Ok((hub, changed(change, tensor, -1.0, unrotated, unrotated))),
-        };
-        Err(Error::TensorShape { name: name.into(), expected, found: tensor.shape })
+            _ => Ok((hub, changed(change, tensor, -1.0, unrotated, unrotated))),
+        }
     }
 
     /// The reverse of [`Names::translate`], for a tensor that came from there.
@@ -178,13 +180,7 @@ fn changed(change: Change, tensor: StoredTensor, one: f32, floats: Reorder<f32>,
             data.iter_mut().for_each(|x| *x += one);
             StoredTensor { shape, elements: Elements::Floats(data) }
         }
-        (Change::Transpose, Elements::Floats(data)) => {
-            let (rows, columns) = (shape[0], shape[1]);
-            let column = |column: usize| data.iter().skip(column).step_by(columns).copied();
-            let turned = (0..columns).flat_map(column).collect();
-            StoredTensor { shape: vec![columns, rows], elements: Elements::Floats(turned) }
-        }
-        (Change::LessOne | Change::Transpose, Elements::Blocks { .. }) => {
+        (Change::LessOne, Elements::Blocks { .. }) => {
             unreachable!("what does not keep its rows is not kept in blocks")
         }
     }
