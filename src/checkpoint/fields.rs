@@ -7,6 +7,10 @@ use crate::{Error, Result};
 /// Far above any real file; bounds what a hostile one can cost.
 const MAX_BYTES: usize = 4 << 20;
 
+/// The token that ends a text where a file does not say: the default of transformers' configuration class of each model type.
+const ENDS: [(&str, u32); 6] =
+    [("llama", 2), ("mistral", 2), ("gemma3_text", 1), ("gpt2", 50_256), ("t5", 1), ("mt5", 1)];
+
 /// Activation of a feed-forward layer, under Hugging Face's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HiddenAct {
@@ -167,9 +171,14 @@ impl Fields {
         Ok(id)
     }
 
-    /// `eos_token_id`, the first of several; None where it is absent.
+    /// `eos_token_id`, one or several; none where it is null. Where it is absent, what transformers' configuration class has.
     pub fn end_tokens(&self, vocabulary: usize) -> Result<Vec<u32>> {
-        let Some(value) = self.get("eos_token_id") else { return Ok(Vec::new()) };
+        let Some(value) = self.get("eos_token_id") else {
+            let silent = !self.0.contains_key("eos_token_id");
+            let model_type = self.text("model_type", Some(""))?;
+            let usual = ENDS.iter().filter(|(name, id)| silent && *name == model_type && (*id as usize) < vocabulary);
+            return Ok(usual.map(|(_, id)| *id).collect());
+        };
         let ids = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         let token = |id: &Value| id.as_u64().filter(|id| (*id as usize) < vocabulary).map(|id| id as u32);
         let ids = ids.iter().map(token).collect::<Option<Vec<_>>>().filter(|ids| !ids.is_empty());

@@ -60,3 +60,21 @@ fn another_architecture_is_refused_with_the_supported_ones() {
     let error = read(&CONFIG.replace(r#""bert""#, r#""albert""#)).unwrap_err();
     assert_eq!(error, Error::UnsupportedModel { model_type: "albert".into(), supported: supported() });
 }
+
+/// Where a file is silent, the token that ends a text is that of transformers' configuration class; null is none.
+#[test]
+fn tokens_that_end_a_text() {
+    let ends = |told: &str| {
+        let config = format!(
+            r#"{{"model_type": "t5", "d_model": 24, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 3, "vocab_size": 67,
+                "decoder_start_token_id": 0, "pad_token_id": 0{told}}}"#
+        );
+        let model = Model::from_json(config.as_bytes(), TaskType::Seq2SeqLm);
+        model.map(|model| model.common().ends.clone())
+    };
+    assert_eq!(ends("").unwrap(), [1]);
+    assert_eq!(ends(r#", "eos_token_id": [5, 6]"#).unwrap(), [5, 6]);
+    assert!(ends(r#", "eos_token_id": null"#).unwrap().is_empty());
+    assert_eq!(ends(r#", "eos_token_id": 67"#).unwrap_err().code(), "bad-config");
+    assert!(read(CONFIG).unwrap().common().ends.is_empty());
+}

@@ -76,7 +76,7 @@ impl Gguf<'_> {
         config.insert("vocab_size".into(), json!(vocabulary.unwrap_or(0)));
         for (name, field) in [("bos", "bos_token_id"), ("eos", "eos_token_id"), ("padding", "pad_token_id")] {
             let id = settings.whole(&format!("tokenizer.ggml.{name}_token_id"))?;
-            config.extend(id.map(|id| (field.to_string(), json!(id))));
+            config.insert(field.into(), json!(id));
         }
         match *model_type {
             "bert" => {
