@@ -6,6 +6,7 @@ import { Host } from "./host.js";
 import { ESTIMATE } from "./options.js";
 import { modelSource } from "./source.js";
 import { starter } from "./spawn.js";
+import { threadCount } from "./threads.js";
 import type { Estimate, EstimateOptions, ModelSource } from "./types.js";
 
 const GIB = 1024 ** 3;
@@ -24,7 +25,8 @@ export async function estimate(source: ModelSource, options?: EstimateOptions): 
   const shape = { batchSize, maxLength, activationCheckpointing, dtype, device };
   const args = { source: modelSource(source, given), ...shape, task, labels: [...labels], pooling };
   signal?.throwIfAborted();
-  const host = new Host(starter(given.worker), async () => {});
+  // The module that a load takes after this, so that a visit fetches one.
+  const host = new Host(starter(given.worker, device === "webgpu" ? 1 : threadCount(undefined)), async () => {});
   try {
     const sizes = await abortable(host.ask("estimate", args, { signal }), signal);
     const limit = memoryLimit(globalThis);

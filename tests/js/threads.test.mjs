@@ -44,11 +44,9 @@ test("one thread where memory cannot be shared", () => {
   assert.equal(threadCount(4), 1);
 });
 
-/** Loads a model in a worker of the package's own. Returns what was made of the options. */
-async function loaded(t, options, faults) {
+/** The scripts of the workers that are made from now on, all with this runtime. */
+function workers(t, runtime) {
   const made = [];
-  const shared = [];
-  const runtime = { ...fakeRuntime(faults), share: async (session, threads) => void shared.push(threads) };
   globalThis.Worker = class extends FakeWorker {
     constructor(url) {
       super(runtime);
@@ -56,6 +54,13 @@ async function loaded(t, options, faults) {
     }
   };
   t.after(() => delete globalThis.Worker);
+  return made;
+}
+
+/** Loads a model in a worker of the package's own. Returns what was made of the options. */
+async function loaded(t, options, faults) {
+  const shared = [];
+  const made = workers(t, { ...fakeRuntime(faults), share: async (session, threads) => void shared.push(threads) });
   const model = await Model.fromPretrained(FILES, { cache: false, warmUp: false, ...options });
   const { threads } = model.deviceInfo;
   model.dispose();
@@ -79,6 +84,20 @@ test("on WebGPU nothing is shared", async (t) => {
   page();
   assert.deepEqual(await loaded(t, { device: "webgpu" }), { made: ["worker.js"], shared: [], threads: 1 });
   assert.deepEqual(await loaded(t, { device: "auto" }, { auto: "webgpu" }), { made: ["worker-threads.js"], shared: [], threads: 1 });
+});
+
+test("an estimate fetches the module that a load will take", async (t) => {
+  // Eight bytes of length and an empty header.
+  const weights = Uint8Array.from([2, 0, 0, 0, 0, 0, 0, 0, 123, 125]);
+  const worker = async (options) => {
+    const made = workers(t, fakeRuntime());
+    await Model.estimate({ ...FILES, "model.safetensors": weights }, options);
+    return made;
+  };
+  page();
+  assert.deepEqual([await worker({}), await worker({ device: "webgpu" })], [["worker-threads.js"], ["worker.js"]]);
+  page({ isolated: false });
+  assert.deepEqual(await worker({}), ["worker.js"]);
 });
 
 test("a number of threads that is none is refused", async () => {
