@@ -1,6 +1,6 @@
 //! The loss of language models: cross-entropy token by token over a vocabulary, some rows at a time.
 
-use super::host::{integers, tensor, with_floats};
+use super::host::{exp, integers, tensor, with_floats};
 use crate::cores::{Cores, parts_of};
 use crate::error::Result;
 use crate::graph::{Grad, Graph, Id, Io, Op, Shape};
@@ -38,9 +38,9 @@ impl Op for TokenLoss {
                 for ((row, loss), token) in d.chunks_exact_mut(classes).zip(losses).zip(self.start + first..) {
                     let (label, weight) = (labels[token] as usize, x[1][token]);
                     let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                    let sum = row.iter().map(|x| (x - max).exp()).sum::<f32>();
+                    let sum = row.iter().map(|x| exp(x - max)).sum::<f32>();
                     *loss = weight * (sum.ln() + max - row[label]);
-                    row.iter_mut().for_each(|x| *x = weight * (*x - max).exp() / sum);
+                    row.iter_mut().for_each(|x| *x = weight * exp(*x - max) / sum);
                     row[label] -= weight;
                 }
             });
