@@ -19,6 +19,9 @@ test("takes the CPU where WebGPU is only a software adapter, and says so", async
   await demo.until("model-status", /^Ready/);
   assert.equal(await demo.text("device"), "wasm");
   assert.match(await demo.text("device-reason"), /WebGPU.*software/s);
+  const cores = await demo.page.evaluate(() => navigator.hardwareConcurrency);
+  const expected = cores > 1 ? `Runs on the CPU, ${Math.min(4, cores)} threads` : "Runs on the CPU";
+  assert.equal(await demo.page.locator("#device-kind").innerText(), expected);
 });
 
 test("says that WebGPU is absent when it is forced, and works on the CPU after it", async (t) => {
