@@ -1,6 +1,6 @@
 // How many threads an engine gets that runs on the processor.
 
-/** More have not been measured. */
+/** A page needs cores of its own; more than two threads could not be timed so far. */
 const MOST = 4;
 
 /** The memory that the module with threads is built for, in pages of 64 KiB: 4 GiB. Address space, not storage. */
