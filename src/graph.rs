@@ -16,11 +16,13 @@ pub type Shape = Vec<usize>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub usize);
 
-/// Number format of a value. What ops compute takes four bytes an element.
+/// Number format of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtype {
     /// 32-bit float.
     F32,
+    /// 16-bit float, as which a value of the forward pass may be kept that kernels compute, as all others, in 32 bits: see [`crate::half`].
+    F16,
     /// 32-bit unsigned integer: token ids, labels, adapter slots.
     U32,
     /// A frozen matrix in blocks of the file it comes from; its rows are whole blocks.
@@ -51,6 +53,18 @@ pub struct Value {
     pub dtype: Dtype,
     /// Where it comes from, when no node computes it.
     pub leaf: Option<Leaf>,
+}
+
+impl Value {
+    /// Elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Units of four bytes that it takes where it is computed or kept as a state.
+    pub fn words(&self) -> usize {
+        self.elements().div_ceil(if self.dtype == Dtype::F16 { 2 } else { 1 })
+    }
 }
 
 /// One op applied to values.
@@ -116,6 +130,17 @@ pub trait Op: Debug + Any {
     /// dispatch.
     fn in_place(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether an input may be kept in 16 bits where it comes from the forward pass: it is multiplied with a matrix or with others of its
+    /// kind. Sums that go on from block to block, what a normalisation takes and what a loss is made of may not.
+    fn reads_half(&self, _input: usize) -> bool {
+        false
+    }
+
+    /// Whether output 0 may be kept in 16 bits: the kernel writes each element once and does not read it again.
+    fn writes_half(&self) -> bool {
+        false
     }
 
     /// The CPU twin: contiguous f32 (or u32) tensors in and out. It is the specification of the kernel; `cores` may share its work.

@@ -9,14 +9,14 @@
 //! ```
 //!
 //! A model file writes its forward graph; [`autodiff`] appends the backward pass, only along paths that lead to something
-//! trainable; [`fuse`] folds ops together; [`recompute`], where asked for, trades time for memory; [`plan`] drops what is dead and shares
+//! trainable; [`fuse`] folds ops together; [`halve`] and [`recompute`], where asked for, save memory; [`plan`] drops what is dead and shares
 //! memory; a [`backend`] runs the plan. The same plan runs on both devices, so what the CPU does is the specification of what the GPU does.
 //!
 //! Where to find things, in reading order (a module uses only those before it, [`session`] uses all):
 //! * [`error`]: every error, with its code and its advice. [`shortage`]: what is said of weights that are too large.
 //! * [`checkpoint`]: the files of a base model. [`kernel`]: what a GPU runs for one op, as data. [`cores`]: the threads that share an op's work.
 //! * [`graph`]: values, nodes and the trait every op implements. [`ops`]: the ops, each with shape rule, gradient, CPU twin and kernel.
-//! * [`autodiff`], [`fuse`], [`recompute`], [`plan`]: from a forward graph to something that can run.
+//! * [`fuse`], [`halve`], [`autodiff`], [`recompute`], [`plan`]: from a forward graph to something that can run.
 //! * [`adapter`]: IA3 vectors, which modules they target, PEFT's files, combining and merging.
 //! * [`models`]: model families, and the one place where adapters meet them.
 //! * [`backend`]: the CPU and the GPU.
@@ -32,6 +32,7 @@ pub mod cores;
 pub mod error;
 pub mod fuse;
 pub mod graph;
+pub mod halve;
 pub mod kernel;
 pub mod models;
 pub mod ops;

@@ -1,7 +1,7 @@
 //! A graph made ready to run: dead nodes dropped, every value given a home, memory shared by liveness.
 
 use crate::autodiff::TableGradient;
-use crate::graph::{Graph, Id, Leaf, Op, Shape, Value};
+use crate::graph::{Dtype, Graph, Id, Leaf, Op, Value};
 use std::cmp::Reverse;
 use std::fmt;
 use std::rc::Rc;
@@ -46,7 +46,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Home of each value; None for values that were dropped.
     pub homes: Vec<Option<Home>>,
-    /// Elements of each slot.
+    /// Units of four bytes of each slot.
     pub slots: Vec<usize>,
     /// Values to hand back after a run; their slots are shared with nothing.
     pub results: Vec<Id>,
@@ -127,7 +127,7 @@ impl Plan {
     /// WebGPU forbids one buffer to be read and written in one dispatch.
     fn place(&mut self) {
         let mut lives = self.lives();
-        lives.sort_by_key(|life| (Reverse(self.elements(life.id)), life.first));
+        lives.sort_by_key(|life| (Reverse(self.words(life.id)), life.first));
         let mut taken: Vec<Vec<Life>> = Vec::new();
         for life in lives {
             let free =
@@ -135,7 +135,7 @@ impl Plan {
             // Slots are made in the order of their sizes, so the last one is the smallest.
             let slot = (0..taken.len()).rev().find(free).unwrap_or_else(|| {
                 taken.push(Vec::new());
-                self.slots.push(self.elements(life.id));
+                self.slots.push(self.words(life.id));
                 taken.len() - 1
             });
             self.homes[life.id.0] = Some(Home::Slot(slot));
@@ -154,20 +154,20 @@ impl Plan {
         homeless.map(|(first, id)| Life { id, first, last: last[id.0] }).collect()
     }
 
-    fn elements(&self, id: Id) -> usize {
-        self.values[id.0].shape.iter().product()
+    fn words(&self, id: Id) -> usize {
+        self.values[id.0].words()
     }
 
     /// Bytes of working memory a run holds. In u64, since wasm cannot address all that can be asked for.
     pub fn bytes(&self) -> u64 {
-        4 * self.slots.iter().chain([&self.gradients]).map(|elements| *elements as u64).sum::<u64>()
+        4 * self.slots.iter().chain([&self.gradients]).map(|words| *words as u64).sum::<u64>()
     }
 
-    /// Bytes held at most where values share no slots but go after their last use, as on the CPU, where a twin may hold what it makes twice;
-    /// and the gradients'.
+    /// Bytes held at most where values share no slots but go after their last use, as on the CPU, where each takes 32 bits and a twin may hold
+    /// what it makes twice; and the gradients'.
     pub fn live_bytes(&self) -> u64 {
         let held = |id: &&Id| !matches!(self.homes[id.0], Some(Home::Leaf(_)));
-        let bytes = |ids: &[Id]| 4 * ids.iter().filter(held).map(|id| self.elements(*id) as u64).sum::<u64>();
+        let bytes = |ids: &[Id]| 4 * ids.iter().filter(held).map(|id| self.values[id.0].elements() as u64).sum::<u64>();
         let (mut live, mut most) = (0, 0);
         for step in &self.steps {
             live += bytes(&step.outputs);
@@ -177,10 +177,10 @@ impl Plan {
         most + 4 * self.gradients as u64
     }
 
-    /// Shape of every state, by its name.
-    pub fn states(&self) -> impl Iterator<Item = (&str, &Shape)> {
+    /// Every state by its name.
+    pub fn states(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.values.iter().filter_map(|value| match &value.leaf {
-            Some(Leaf::State(name)) => Some((name.as_str(), &value.shape)),
+            Some(Leaf::State(name)) => Some((name.as_str(), value)),
             Some(Leaf::Weight(_) | Leaf::Batch(_) | Leaf::Constant(_) | Leaf::Table) | None => None,
         })
     }
@@ -203,7 +203,10 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, step) in self.steps.iter().enumerate() {
-            let show = |id: &Id| format!("{}{:?}", self.name(*id), self.values[id.0].shape);
+            let show = |id: &Id| {
+                let Value { shape, dtype, .. } = &self.values[id.0];
+                format!("{}{shape:?}{}", self.name(*id), if *dtype == Dtype::F16 { " f16" } else { "" })
+            };
             let outputs: Vec<String> = step.outputs.iter().map(show).collect();
             let inputs: Vec<String> = step.inputs.iter().map(|id| self.name(*id)).collect();
             writeln!(f, "{number:4}  {} = {:?}({})", outputs.join(", "), step.op, inputs.join(", "))?;

@@ -67,6 +67,7 @@ impl Blocks {
         for node in std::mem::take(&mut self.nodes[block]) {
             let inputs: Vec<Id> = node.inputs.iter().map(|id| self.copies[id.0].unwrap_or(*id)).collect();
             for (original, copy) in node.outputs.iter().zip(graph.append(node.op, &inputs)?) {
+                graph.values[copy.0].dtype = graph.values[original.0].dtype;
                 self.copies[original.0] = Some(copy);
             }
         }

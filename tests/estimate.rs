@@ -6,7 +6,7 @@ mod support;
 
 use ia3_web::backend::Backend;
 use ia3_web::session::{
-    DeviceOption, Dtype, EstimateOptions, Example, Pooling, Session, SessionOptions, Task, estimate,
+    ActivationDtype, DeviceOption, Dtype, EstimateOptions, Example, Pooling, Session, SessionOptions, Task, estimate,
 };
 use ia3_web::train::TrainOptions;
 use pollster::block_on;
@@ -64,7 +64,7 @@ fn told_and_held(
     backend: Backend,
     model_type: &str,
     task: Task,
-    dtype: Option<Dtype>,
+    (dtype, activation_dtype): (Option<Dtype>, ActivationDtype),
     checkpointing: bool,
 ) -> (u64, u64) {
     let labels = if task == Task::TextClassification { LABELS.map(String::from).to_vec() } else { Vec::new() };
@@ -79,12 +79,13 @@ fn told_and_held(
         max_length: LENGTH,
         activation_checkpointing: checkpointing,
         dtype,
+        activation_dtype,
         device: if on_cpu { DeviceOption::Wasm } else { DeviceOption::Webgpu },
     };
     let told = estimate(&config, &[&file], &asked).unwrap().memory_bytes;
     let examples = examples_of(task);
     let before = reset();
-    let made = SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0, dtype };
+    let made = SessionOptions { task, labels, dtype, activation_dtype, ..options(Pooling::Mean) };
     let mut session = Session::new(&config, &tokenizer, made).unwrap();
     session.set_backend(backend);
     let opened = reset();
@@ -109,25 +110,28 @@ fn told_and_held(
 /// One test, so that nothing else allocates meanwhile.
 #[test]
 fn an_estimate_is_within_a_tenth_of_what_is_held() {
+    use ActivationDtype::{F16, F32};
     // The matrix products of the processor keep buffers of their own for each thread, as large as its caches are.
-    told_and_held(Backend::cpu(), "bert", Task::TextClassification, None, false);
-    for (model_type, task, dtype) in [
-        ("bert", Task::TextClassification, None),
-        ("llama", Task::TextClassification, None),
-        ("llama", Task::TextGeneration, None),
-        ("llama", Task::TextGeneration, Some(Dtype::Q8)),
-        ("t5", Task::Text2textGeneration, None),
+    told_and_held(Backend::cpu(), "bert", Task::TextClassification, (None, F32), false);
+    for (model_type, task, dtypes) in [
+        ("bert", Task::TextClassification, (None, F32)),
+        ("bert", Task::TextClassification, (None, F16)),
+        ("llama", Task::TextClassification, (None, F32)),
+        ("llama", Task::TextGeneration, (None, F32)),
+        ("llama", Task::TextGeneration, (Some(Dtype::Q8), F32)),
+        ("llama", Task::TextGeneration, (Some(Dtype::Q8), F16)),
+        ("t5", Task::Text2textGeneration, (None, F32)),
     ] {
         for checkpointing in [false, true] {
             for (device, backend) in devices() {
-                let (told, held) = told_and_held(backend, model_type, task, dtype, checkpointing);
+                let (told, held) = told_and_held(backend, model_type, task, dtypes, checkpointing);
                 let ratio = told as f64 / held as f64;
                 println!(
-                    "{device} {model_type} {task:?} {dtype:?} checkpointing {checkpointing}: {told} told, {held} held, {ratio:.3}"
+                    "{device} {model_type} {task:?} {dtypes:?} checkpointing {checkpointing}: {told} told, {held} held, {ratio:.3}"
                 );
                 assert!(
                     (ratio - 1.0).abs() <= 0.1,
-                    "{device} {model_type} {task:?} {dtype:?} {checkpointing}: {told} told, {held} held"
+                    "{device} {model_type} {task:?} {dtypes:?} {checkpointing}: {told} told, {held} held"
                 );
             }
         }

@@ -17,13 +17,27 @@ fn check(cases: Vec<Case>) {
     pollster::block_on(support::check(&mut gpu(), &cases));
 }
 
-/// One test for each op, and one that none of their kernels is left out.
+fn check_half(cases: Vec<Case>) {
+    let mut gpu = gpu();
+    assert!(gpu.info().shader_f16, "these tests need a driver with shader-f16, as Mesa's software driver has it");
+    pollster::block_on(support::check_half(&mut gpu, &cases));
+}
+
+/// Two tests for each op, and one that none of their kernels is left out.
 macro_rules! kernels {
     ($($op:ident)*) => {
         $(#[test]
         fn $op() {
             check(support::$op());
         })*
+
+        /// With floats in 16 bits.
+        mod half {
+            $(#[test]
+            fn $op() {
+                super::check_half(super::support::$op());
+            })*
+        }
 
         #[test]
         fn every_kernel_has_a_case() {

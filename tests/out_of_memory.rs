@@ -7,7 +7,9 @@ mod support;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::gguf;
 use ia3_web::checkpoint::safetensors::{read_all, write};
-use ia3_web::session::{DeviceOption, Dtype, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate};
+use ia3_web::session::{
+    ActivationDtype, DeviceOption, Dtype, EstimateOptions, Pooling, Session, SessionOptions, Task, estimate,
+};
 use ia3_web::shortage::Shortage;
 use ia3_web::{Error, Result};
 use pollster::block_on;
@@ -88,6 +90,7 @@ fn estimated(config: &[u8], file: &[u8], task: Task, dtype: Option<Dtype>) -> u6
         max_length: 8,
         activation_checkpointing: false,
         dtype,
+        activation_dtype: ActivationDtype::F32,
         device: DeviceOption::Wasm,
     };
     estimate(config, &[file], &asked).unwrap().weight_bytes

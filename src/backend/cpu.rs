@@ -4,10 +4,11 @@ use super::{Clock, Data, Inputs, StepResult, TrainState};
 use crate::checkpoint::{BlockType, Elements, StoredTensor};
 use crate::cores::Cores;
 use crate::error::{Error, Result};
-use crate::graph::{Dtype, Id, Leaf, Shape, Value};
+use crate::graph::{Dtype, Id, Leaf, Value};
+use crate::halve::LARGEST;
 use crate::plan::{Home, Plan, Step};
 use crate::train::Optimizer;
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 
 /// States by name; a tensor that is cloned is the same memory.
@@ -29,12 +30,12 @@ impl Program {
 
 /// Zeroed states for a plan. [`Error::OutOfMemory`] where there is no room for them.
 pub fn states(plan: &Plan) -> Result<States> {
-    let zeroed = |(name, shape): (&str, &Shape)| {
-        let (elements, mut data) = (shape.iter().product(), Vec::<f32>::new());
+    let zeroed = |(name, value): (&str, &Value)| {
+        let (elements, mut data) = (value.elements(), Vec::<f32>::new());
         let full = |_| Error::OutOfMemory { what: "a cache of keys and values".into(), bytes: elements as u64 * 4 };
         data.try_reserve_exact(elements).map_err(full)?;
         data.resize(elements, 0.0);
-        Ok((name.to_string(), Tensor::from_vec(data, shape.as_slice(), &Device::Cpu)?))
+        Ok((name.to_string(), Tensor::from_vec(data, value.shape.as_slice(), &Device::Cpu)?))
     };
     plan.states().map(zeroed).collect()
 }
@@ -151,6 +152,9 @@ impl Cpu {
             };
             let outputs = compute(step, &step.inputs.iter().map(read).collect::<Vec<_>>())?;
             for (id, tensor) in step.outputs.iter().zip(outputs) {
+                // What is changed in place holds numbers of 16 bits already.
+                let half = plan.values[id.0].dtype == Dtype::F16 && step.op.in_place().is_none();
+                let tensor = if half { rounded(&tensor)? } else { tensor };
                 if let Some(Home::Gradient(offset)) = plan.homes[id.0] {
                     let part = tensor.flatten_all()?.to_vec1::<f32>()?;
                     gradients[offset..offset + part.len()].copy_from_slice(&part);
@@ -178,7 +182,7 @@ impl Cpu {
             Leaf::Constant(bits) => Some(match value.dtype {
                 Dtype::U32 => Tensor::from_slice(bits, shape, &Device::Cpu)?,
                 Dtype::F32 => Tensor::from_slice(bytemuck::cast_slice::<u32, f32>(bits), shape, &Device::Cpu)?,
-                Dtype::Blocks(kind) => unreachable!("a constant is not in blocks of {kind:?}"),
+                Dtype::F16 | Dtype::Blocks(_) => unreachable!("a constant is not kept as {:?}", value.dtype),
             }),
             Leaf::Weight(name) => self.weights.get(name).map(|(_, tensor)| tensor.clone()),
             Leaf::State(name) => states.get(name).cloned(),
@@ -190,6 +194,11 @@ impl Cpu {
             },
         })
     }
+}
+
+/// What a GPU would keep of a value in 16 bits.
+fn rounded(tensor: &Tensor) -> Result<Tensor> {
+    Ok(tensor.clamp(-LARGEST, LARGEST)?.to_dtype(DType::F16)?.to_dtype(DType::F32)?)
 }
 
 /// A training run on the CPU: each step is complete when it returns.

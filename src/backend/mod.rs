@@ -247,6 +247,14 @@ impl Backend {
         }
     }
 
+    /// Whether values may be kept in 16 bits here: see [`crate::halve`]. On the CPU that would only cost time.
+    pub fn keeps_half(&self) -> bool {
+        match self {
+            Backend::Cpu(_) => false,
+            Backend::Gpu(gpu) => gpu.info().shader_f16,
+        }
+    }
+
     /// The kind of kernels this device wants.
     pub fn kind(&self) -> AdapterKind {
         match self {

@@ -20,9 +20,9 @@ const UNKNOWN = GIB;
 /** `Model.estimate`. */
 export async function estimate(source: ModelSource, options?: EstimateOptions): Promise<Estimate> {
   const given = checked("estimate", options, ESTIMATE);
-  const { batchSize = 8, maxLength = 64, labels = [], pooling = "mean", activationCheckpointing = false, device = "auto", dtype, signal } = given;
+  const { batchSize = 8, maxLength = 64, labels = [], pooling = "mean", activationCheckpointing = false, device = "auto", dtype, activationDtype = "f32", signal } = given;
   const task = given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction");
-  const shape = { batchSize, maxLength, activationCheckpointing, dtype, device };
+  const shape = { batchSize, maxLength, activationCheckpointing, dtype, activationDtype, device };
   const args = { source: modelSource(source, given), ...shape, task, labels: [...labels], pooling };
   signal?.throwIfAborted();
   // The module that a load takes after this, so that a visit fetches one.

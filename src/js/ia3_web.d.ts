@@ -2,6 +2,7 @@
 // TypeScript is checked before (and independently of) a WebAssembly build. Keep it in step with src/web.
 
 import type {
+  ActivationDtype,
   AdapterFiles,
   AdapterOptions,
   Choice,
@@ -62,6 +63,7 @@ export function estimate(
     pooling: Pooling;
     activationCheckpointing: boolean;
     dtype: Dtype | undefined;
+    activationDtype: ActivationDtype;
     device: "auto" | Device;
   },
 ): { weightBytes: number; memoryBytes: number };
@@ -103,7 +105,7 @@ export class Session {
   constructor(
     configJson: Uint8Array,
     tokenizerJson: Uint8Array,
-    options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number; dtype?: Dtype | undefined },
+    options: { modelId: string | null; revision: string | null; task: Task; labels: string[]; pooling: Pooling; seed?: number; dtype?: Dtype | undefined; activationDtype?: ActivationDtype },
   );
   openDevice(device: "auto" | Device): Promise<Omit<DeviceInfo, "threads">>;
   beginWeights(): void;

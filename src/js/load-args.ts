@@ -10,7 +10,7 @@ const WARM_UP = { batchSize: 8, maxLength: 64 };
 
 /** @throws `bad-option` where the source is none, or options contradict one another */
 export function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
-  const { labels = [], pooling = "mean", device = "auto", dtype, cache = true, sha256 = {}, seed = 0, warmUp = {}, chatTemplate = null } = given;
+  const { labels = [], pooling = "mean", device = "auto", dtype, activationDtype = "f32", cache = true, sha256 = {}, seed = 0, warmUp = {}, chatTemplate = null } = given;
   const resolved = modelSource(source, given);
   const task = given.task ?? (labels.length > 0 ? "text-classification" : "feature-extraction");
   if (chatTemplate !== null && task !== CHATS) throw bad("fromPretrained", `option chatTemplate is for the task ${CHATS}, and this is ${task}`, { option: "chatTemplate" });
@@ -23,6 +23,7 @@ export function loadArgs(source: ModelSource, given: LoadOptions): LoadArgs {
     // The calling thread may not wait for others.
     threads: given.worker === false || device === "webgpu" ? 1 : threadCount(given.threads),
     dtype,
+    activationDtype,
     cache,
     sha256,
     chatTemplate,

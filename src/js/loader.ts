@@ -105,8 +105,8 @@ export class Loader {
   }
 
   #sessionOptions() {
-    const { source, task, labels, pooling, seed, dtype } = this.#args;
-    return { modelId: source.modelId, revision: source.revision, task, labels, pooling, seed, dtype };
+    const { source, task, labels, pooling, seed, dtype, activationDtype } = this.#args;
+    return { modelId: source.modelId, revision: source.revision, task, labels, pooling, seed, dtype, activationDtype };
   }
 
   // A damaged cache entry must not lock the user out: it is deleted, and the file fetched past every cache.

@@ -55,6 +55,7 @@ const modelSource = { ...source, ggufFile: text } satisfies Checks<ModelSourceOp
 const head = { task: oneOf("text-classification", "token-classification", "question-answering", "text-generation", "text2text-generation", "feature-extraction"), labels: strings, pooling: oneOf("mean", "pooler") };
 
 const dtype = oneOf("f32", "f16", "q8", "q4");
+const activationDtype = oneOf("f32", "f16");
 
 const engine = { worker } satisfies Checks<EngineOptions>;
 
@@ -66,6 +67,7 @@ export const LOAD = {
   device: oneOf("auto", "webgpu", "wasm"),
   threads: positive,
   dtype,
+  activationDtype,
   cache: flag,
   modelId: text,
   sha256: stringMap,
@@ -81,6 +83,7 @@ export const ESTIMATE = {
   ...engine,
   ...head,
   dtype,
+  activationDtype,
   batchSize: positive,
   maxLength: positive,
   activationCheckpointing: flag,

@@ -2,6 +2,7 @@
 
 import type { AdapterSelection, MergedFile, PassOptions } from "./ia3_web.js";
 import type {
+  ActivationDtype,
   AdapterFiles,
   AdapterOptions,
   ChatMessage,
@@ -71,6 +72,7 @@ export interface LoadArgs {
   /** On the processor. */
   threads: number;
   dtype: Dtype | undefined;
+  activationDtype: ActivationDtype;
   cache: boolean;
   sha256: Readonly<Record<string, string>>;
   /** For `text-generation`: in place of the model's own. */
@@ -89,6 +91,7 @@ export interface EstimateArgs {
   pooling: Pooling;
   activationCheckpointing: boolean;
   dtype: Dtype | undefined;
+  activationDtype: ActivationDtype;
   device: "auto" | Device;
 }
 

@@ -73,6 +73,9 @@ export interface SourceOptions {
  */
 export type Dtype = "f32" | "f16" | "q8" | "q4";
 
+/** Number formats in which activations can be kept. */
+export type ActivationDtype = "f32" | "f16";
+
 /** Where the files of a base model are fetched from. */
 export interface ModelSourceOptions extends SourceOptions {
   /**
@@ -113,6 +116,12 @@ export interface LoadOptions extends ModelSourceOptions, EngineOptions {
    * `f32` for other files.
    */
   dtype?: Dtype;
+  /**
+   * The number format in which WebGPU keeps what matrices and attention multiply; arithmetic, vectors, gradients and sums stay in `f32`. `f16`
+   * takes less memory and rounds as PyTorch's autocast does, where the device has `shader-f16`; elsewhere it is `f32`, and
+   * `model.deviceInfo.activationDtype` says so. Default `f32`, which is exact like PEFT.
+   */
+  activationDtype?: ActivationDtype;
   /** Keep downloads in the browser's Cache API, so that later loads need no network. Default `true`. */
   cache?: boolean;
   /** Hub id written into saved adapters as their base. Default: the source, if it is a Hub id. */
@@ -139,6 +148,8 @@ export interface LoadOptions extends ModelSourceOptions, EngineOptions {
 export interface EstimateOptions extends ModelSourceOptions, EngineOptions {
   /** As for `Model.fromPretrained`. */
   dtype?: Dtype;
+  /** As for `Model.fromPretrained`; with `f16` the estimate is that of a device which has `shader-f16`. */
+  activationDtype?: ActivationDtype;
   /** Texts per pass of training; an input with choices is one, as long as all of them together. Default 8. */
   batchSize?: number;
   /** Tokens per text. Default 64. */
@@ -190,6 +201,8 @@ export interface DeviceInfo {
   limits: Record<string, number>;
   /** Threads that share the work on the processor; 1 on WebGPU. */
   threads: number;
+  /** In which activations are kept: `f16` only where it was asked for and the device can. */
+  activationDtype: ActivationDtype;
 }
 
 /** Options of `model.applyChatTemplate`. */

@@ -91,6 +91,8 @@ pub struct Model {
     pub task: TaskType,
     /// The formats in which its matrices are kept, where they are not floats: known once they are loaded.
     pub formats: Formats,
+    /// Activations are kept in 16 bits: see [`crate::halve`]. Not what a file says, but what a session runs it with.
+    pub half_activations: bool,
 }
 
 impl Model {
@@ -104,7 +106,7 @@ impl Model {
         };
         let family = read(&fields)?;
         if family.tasks().contains(&task) {
-            return Ok(Model { family, model_type, task, formats: Formats::new() });
+            return Ok(Model { family, model_type, task, formats: Formats::new(), half_activations: false });
         }
         let reason = format!("asks for {task:?}, which a model of the type '{model_type}' is not made for");
         Err(Error::BadOption { option: "task".into(), reason })

@@ -109,6 +109,14 @@ impl Op for Activation {
         Ok((0..at.inputs.len()).map(|input| (input < found.len() && at.wants[input]).then(|| found[input])).collect())
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        input == 0
+    }
+
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let y = with_floats(&[&inputs[0]], |x| Ok(self.kind.map(x[0], false, cores)))?;
         let y = tensor(y, inputs[0].dims())?;

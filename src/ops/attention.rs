@@ -184,6 +184,15 @@ impl Op for Attention {
         Ok(found)
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        input <= self.keys_input()
+    }
+
+    /// The kernel for heads of any size adds up in its output.
+    fn writes_half(&self) -> bool {
+        self.head.is_multiple_of(4)
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let call = Call::new(*self, inputs)?;
         let hidden = self.heads * self.head;

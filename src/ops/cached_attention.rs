@@ -43,6 +43,10 @@ impl Op for CachedAttention {
         Ok(vec![vec![tokens, queries]])
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        [0, 2].contains(&input)
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let positions = integers(&inputs[1])?;
         let (batch, capacity, columns) = inputs[2].dims3()?;

@@ -41,6 +41,14 @@ impl Op for Gate {
         Ok(vec![Some(graph.one(GateGrad(*self), &[at.dy(), at.inputs[0]])?)])
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        input == 0
+    }
+
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let op = Activation { kind: self.0, scale: None };
         let gate = op.cpu(&[half(&inputs[0], 0)?], cores)?.remove(0);

@@ -44,6 +44,10 @@ impl Op for LayerNorm {
         Ok(vec![Some(graph.one(LayerNormGrad(*self), &[at.dy(), at.inputs[0], at.inputs[1]])?), None, None])
     }
 
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let channels = inputs[0].dim(1)?;
         let y = with_floats(&[&inputs[0], &inputs[1], &inputs[2]], |x| {

@@ -60,6 +60,14 @@ impl Op for Linear {
         Ok(found)
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        input == 0
+    }
+
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     /// In a browser the product is our own, which is 1.3 to 1.4 times as fast there as candle's (`super::matmul`); natively it is candle's,
     /// which has wider registers and more cores.
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {

@@ -77,6 +77,10 @@ impl Op for RmsNorm {
         Ok(vec![Some(graph.one(RmsNormGrad(*self), &[at.dy(), at.inputs[0], at.inputs[1]])?), None])
     }
 
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let columns = inputs[0].dim(1)?;
         let y = with_floats(&[&inputs[0], &inputs[1]], |x| {

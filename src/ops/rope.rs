@@ -39,6 +39,14 @@ impl Op for Rope {
         Ok((0..inputs.len()).map(|input| Some(dx).filter(|_| input == 0)).collect())
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        input == 0
+    }
+
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let columns = inputs[0].dim(1)?;
         let (length, _, half) = inputs[1].dims3()?;

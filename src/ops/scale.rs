@@ -93,6 +93,14 @@ impl Op for Scale {
         Ok(vec![at.wants[0].then_some(found[0]), at.wants[1].then_some(found[1]), None])
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        input == 0
+    }
+
+    fn writes_half(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, inputs: &[Tensor], cores: &Cores) -> Result<Vec<Tensor>> {
         let (channels, parameters) = (inputs[0].dim(1)?, inputs[1].dim(1)?);
         let (rows, slots) = slots(&inputs[2], inputs[0].dim(0)?)?;

@@ -33,6 +33,10 @@ impl Op for Store {
         Some(2)
     }
 
+    fn reads_half(&self, input: usize) -> bool {
+        [0, 2].contains(&input)
+    }
+
     fn cpu(&self, inputs: &[Tensor], _: &Cores) -> Result<Vec<Tensor>> {
         let (places, cache) = (integers(&inputs[1])?, &inputs[2]);
         let places = places.into_iter().map(|place| Some(place as usize).filter(|place| *place < self.end)).collect();

@@ -1,9 +1,9 @@
-//! The number format in which matrices of the base model are kept.
+//! The number formats in which matrices of the base model and activations are kept.
 
 use crate::checkpoint::{BlockType, Incoming, Kept};
 use crate::error::Result;
 use crate::models::{Model, Weight};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Formats that can be asked for, by transformers.js' names.
@@ -33,6 +33,17 @@ impl Dtype {
             Dtype::Q4 => "q4",
         }
     }
+}
+
+/// Number formats in which activations can be kept: see [`crate::halve`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationDtype {
+    /// Floats of 32 bits.
+    #[default]
+    F32,
+    /// Floats of 16 bits, where the device has WebGPU's `shader-f16`; elsewhere of 32.
+    F16,
 }
 
 /// Kernels read four elements at a time.

@@ -1,6 +1,6 @@
 //! What training will hold, told from the configuration and the starts of the weights' files.
 
-use super::{Dtype, Pooling, Task, dtype};
+use super::{ActivationDtype, Dtype, Pooling, Task, dtype};
 use crate::adapter::{AdapterConfig, Layout};
 use crate::checkpoint::announced;
 use crate::error::Result;
@@ -49,6 +49,9 @@ pub struct EstimateOptions {
     /// The number format in which matrices will be kept.
     #[serde(default)]
     pub dtype: Option<Dtype>,
+    /// The number format in which a GPU will keep activations, if it can.
+    #[serde(default)]
+    pub activation_dtype: ActivationDtype,
     /// Where it will be trained; the estimate for either is that of the one that holds more.
     pub device: DeviceOption,
 }
@@ -68,6 +71,7 @@ pub struct Estimate {
 /// safetensors or GGUF (see [`announced`]).
 pub fn estimate<H: AsRef<[u8]>>(config: &[u8], starts: &[H], options: &EstimateOptions) -> Result<Estimate> {
     let mut model = Model::from_json(config, options.task.task_type(options.pooling))?;
+    model.half_activations = options.activation_dtype == ActivationDtype::F16;
     let kept = dtype::choice(options.dtype, &model)?;
     let mut weight_bytes: u64 = 0;
     for start in starts {

@@ -29,7 +29,7 @@ mod train;
 
 pub use adapters::{AdapterOptions, CombineOptions, ParameterCount, TargetOption};
 pub use chat::{Piece, Prompt, conversation};
-pub use dtype::Dtype;
+pub use dtype::{ActivationDtype, Dtype};
 pub use estimate::{DeviceOption, Estimate, EstimateOptions, estimate};
 pub use examples::{Example, Question};
 pub use generate::{FinishReason, GenerateOptions, Generated, Token, sampling};
@@ -82,6 +82,9 @@ pub struct SessionOptions {
     /// The number format in which matrices are kept: where it is absent, that of a GGUF's own, and floats of other files.
     #[serde(default)]
     pub dtype: Option<Dtype>,
+    /// The number format in which activations are kept.
+    #[serde(default)]
+    pub activation_dtype: ActivationDtype,
 }
 
 impl SessionOptions {
@@ -153,7 +156,13 @@ impl Session {
             run.leave_device();
         }
         self.loaded = false;
+        self.model.half_activations = self.options.activation_dtype == ActivationDtype::F16 && backend.keeps_half();
         self.backend = Some(backend);
+    }
+
+    /// The number format in which this device keeps activations.
+    pub fn activation_dtype(&self) -> ActivationDtype {
+        if self.model.half_activations { ActivationDtype::F16 } else { ActivationDtype::F32 }
     }
 
     /// Lets threads share the work, if the device is the CPU.

@@ -5,6 +5,7 @@ use crate::autodiff::gradients;
 use crate::error::Result;
 use crate::fuse::fuse;
 use crate::graph::Id;
+use crate::halve::halve;
 use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
 use crate::recompute::recompute;
@@ -19,6 +20,9 @@ pub fn forward_plan(
 ) -> Result<Plan> {
     let (mut graph, results) = model.graph(shape, layout, adapters, output)?;
     fuse(&mut graph, &results);
+    if model.half_activations {
+        halve(&mut graph, &results);
+    }
     Ok(Plan::forward(&graph, &results))
 }
 
@@ -34,6 +38,9 @@ pub fn training_plan(
     let (mut graph, results) = model.graph(shape, layout, 1, output)?;
     let loss = results[0];
     fuse(&mut graph, &[loss]);
+    if model.half_activations {
+        halve(&mut graph, &[loss]);
+    }
     let parts = gradients(&mut graph, loss)?;
     let kept: Vec<Id> = parts.iter().map(|part| part.value).chain([loss]).collect();
     fuse(&mut graph, &kept);

@@ -3,6 +3,7 @@
 use crate::backend::Backend;
 use crate::backend::gpu::Gpu;
 use crate::error::{Error, Result};
+use crate::session::ActivationDtype;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ pub struct DeviceInfo {
     architecture: String,
     description: String,
     is_fallback_adapter: bool,
+    /// As the session keeps them.
+    pub activation_dtype: ActivationDtype,
     limits: BTreeMap<String, f64>,
 }
 
@@ -51,6 +54,7 @@ fn gpu(gpu: Gpu, reason: &str) -> Result<(Backend, DeviceInfo)> {
         architecture: found.architecture,
         description: found.description,
         is_fallback_adapter: found.is_fallback,
+        activation_dtype: ActivationDtype::default(),
         limits: found.limits,
     };
     Ok((Backend::Gpu(Box::new(gpu)), info))
@@ -64,6 +68,7 @@ fn cpu(reason: impl Into<String>) -> (Backend, DeviceInfo) {
         architecture: String::new(),
         description: String::new(),
         is_fallback_adapter: false,
+        activation_dtype: ActivationDtype::default(),
         limits: BTreeMap::new(),
     };
     (Backend::cpu(), info)

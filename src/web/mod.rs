@@ -65,8 +65,9 @@ impl WebSession {
     /// Opens a device: "auto", "webgpu" or "wasm". Answers with what was opened and why.
     #[wasm_bindgen(js_name = openDevice)]
     pub async fn open_device(&mut self, device: String) -> Result<JsValue, JsValue> {
-        let (backend, info) = device::open(&device).await.map_err(to_error)?;
+        let (backend, mut info) = device::open(&device).await.map_err(to_error)?;
         self.session.set_backend(backend);
+        info.activation_dtype = self.session.activation_dtype();
         to_js(&info)
     }
 

@@ -49,7 +49,7 @@ export class FakeSession {
   openDevice(device) {
     const chosen = device === "auto" ? (this.#faults.auto ?? "wasm") : device;
     return this.#slow("openDevice", [device], () => ({
-      device: chosen, reason: "a test", vendor: "", architecture: "", description: "", isFallbackAdapter: false, limits: {},
+      device: chosen, reason: "a test", vendor: "", architecture: "", description: "", isFallbackAdapter: false, activationDtype: "f32", limits: {},
     }));
   }
   beginWeights() {

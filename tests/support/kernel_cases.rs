@@ -164,13 +164,13 @@ pub fn cross_entropy() -> Vec<Case> {
 pub fn embed() -> Vec<Case> {
     let each = |(batch, length, hidden): (usize, usize, usize)| {
         let pairs =
-            [67, length as u32 + 3, 2].map(|rows| [below(rows, &[batch, length]), floats(&[rows as usize, hidden])]);
+            [67, length as u32 + 3, 2].map(|rows| [below(rows, &[batch, length]), matrix(&[rows as usize, hidden])]);
         let op = Embed { scale: 0.5, kind: BlockType::F32 };
         (1..=3).map(move |tables| Case::new(op, pairs[..tables].concat()))
     };
     let in_blocks = |kind: BlockType| {
         let hidden = 2 * kind.elements().max(4);
-        let inputs = [below(67, &[3, 9]), blocks(kind, &[67, hidden]), below(5, &[3, 9]), floats(&[5, hidden])];
+        let inputs = [below(67, &[3, 9]), blocks(kind, &[67, hidden]), below(5, &[3, 9]), matrix(&[5, hidden])];
         Case::new(Embed { scale: 0.5, kind }, inputs.to_vec())
     };
     let of_floats = [(1, 1, 24), (3, 9, 40), (300, 230, 61)].into_iter().flat_map(each);
@@ -251,7 +251,7 @@ pub fn linear() -> Vec<Case> {
     let each = |(rows, inner, columns): (usize, usize, usize)| {
         let case = move |flipped: bool, bias: bool, addend: bool| {
             let weight = if flipped { [inner, columns] } else { [columns, inner] };
-            let mut inputs = vec![floats(&[rows, inner]), floats(&weight)];
+            let mut inputs = vec![floats(&[rows, inner]), matrix(&weight)];
             inputs.extend(bias.then(|| floats(&[columns])));
             inputs.extend(addend.then(|| floats(&[rows, columns])));
             Case::new(Linear { flipped, bias, addend, ..Linear::default() }, inputs)
@@ -280,7 +280,7 @@ fn linear_of_some_rows() -> Vec<Case> {
         [false, true].map(|flipped| {
             let op = Linear { flipped, rows: Some(Rows { start: first, len }), ..Linear::default() };
             let x = floats(&[rows, if flipped { len } else { inner }]);
-            Case::new(op, vec![x, floats(&[first + len + 3, inner])])
+            Case::new(op, vec![x, matrix(&[first + len + 3, inner])])
         })
     };
     [(2, 32, 4, 12), (9, 32, 5, 8), (9, 7, 5, 6)].into_iter().flat_map(each).collect()

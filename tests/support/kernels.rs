@@ -19,6 +19,9 @@ pub use cases::*;
 /// How far a kernel may be from its twin, relative to the largest element of the result. Sums are made in another order.
 pub const TOLERANCE: f32 = 1e-5;
 
+/// The same of a result that is kept in 16 bits: the step from one such number to the next, since sums that differ so little may round apart.
+pub const HALF_TOLERANCE: f32 = 1.0 / 1024.0;
+
 /// An op and what it reads.
 #[derive(Clone)]
 pub struct Case {
@@ -34,6 +37,8 @@ type Input = (Vec<usize>, Contents);
 enum Contents {
     /// Random floats between -1 and 1.
     Floats,
+    /// The same of a base model's matrix, which is never in 16 bits unless it is in blocks.
+    Matrix,
     /// Random integers below this one.
     Below(u32),
     /// These numbers.
@@ -119,7 +124,7 @@ impl Case {
         for (name, (shape, contents)) in NAMES.iter().zip(&self.inputs) {
             let count = shape.iter().product();
             batch.push(match contents {
-                Contents::Floats => (*name, Data::F32(random.floats(count))),
+                Contents::Floats | Contents::Matrix => (*name, Data::F32(random.floats(count))),
                 Contents::Below(end) => (*name, Data::U32(random.below(*end, count))),
                 Contents::Given(data) => (*name, Data::F32(data.clone())),
                 Contents::Chosen(data) => (*name, Data::U32(data.clone())),
@@ -135,7 +140,11 @@ impl Case {
 
     /// What its twin computes, on these threads.
     pub fn on_cpu(&self, cores: &Cores) -> Vec<Vec<f32>> {
-        let (plan, (inputs, weights)) = (self.plan(), self.inputs());
+        self.run_on_cpu(self.plan(), cores)
+    }
+
+    fn run_on_cpu(&self, plan: Plan, cores: &Cores) -> Vec<Vec<f32>> {
+        let (inputs, weights) = self.inputs();
         let mut cpu = Cpu::default();
         cpu.share(cores.clone());
         for (name, weight) in weights {
@@ -164,30 +173,62 @@ impl Case {
     /// A plan of the op alone, which hands back all of its outputs; a state begins with zeros, and twice of it comes back.
     fn plan(&self) -> Plan {
         let mut graph = Graph::default();
+        let inputs = self.leaves(&mut graph);
+        let outputs = graph.append(self.op.clone(), &inputs).expect("the shapes fit");
+        // A state is no result: what reads it is.
+        let results = if self.op.in_place().is_some() { vec![twice(&mut graph, outputs[0])] } else { outputs };
+        Plan::forward(&graph, &results)
+    }
+
+    /// The same with twice of every float that it reads, and what it may write in 16 bits and its state, in 16 bits; twice of what it writes so
+    /// comes back.
+    fn half_plan(&self) -> Plan {
+        let mut graph = Graph::default();
+        let mut inputs = self.leaves(&mut graph);
+        let state = self.op.in_place();
+        for (at, (id, (_, contents))) in inputs.iter_mut().zip(&self.inputs).enumerate() {
+            if state != Some(at) && matches!(contents, Contents::Floats) {
+                *id = twice(&mut graph, *id);
+            }
+            if state == Some(at) || matches!(contents, Contents::Floats) {
+                graph.values[id.0].dtype = Dtype::F16;
+            }
+        }
+        let mut outputs = graph.append(self.op.clone(), &inputs).expect("the shapes fit");
+        if state.is_some() || self.op.writes_half() {
+            graph.values[outputs[0].0].dtype = Dtype::F16;
+            outputs[0] = twice(&mut graph, outputs[0]);
+        }
+        Plan::forward(&graph, &outputs)
+    }
+
+    fn leaves(&self, graph: &mut Graph) -> Vec<Id> {
         let state = self.op.in_place().map(|input| NAMES[input]);
         let leaf = |(name, (shape, contents)): (&&'static str, &Input)| {
             let (leaf, dtype) = match contents {
                 _ if Some(*name) == state => (Leaf::State(name.to_string()), Dtype::F32),
                 Contents::Below(_) | Contents::Chosen(_) => (Leaf::Batch(name), Dtype::U32),
-                Contents::Floats | Contents::Given(_) => (Leaf::Batch(name), Dtype::F32),
+                Contents::Floats | Contents::Matrix | Contents::Given(_) => (Leaf::Batch(name), Dtype::F32),
                 Contents::Blocks(kind) => (Leaf::Weight((*name).into()), Dtype::Blocks(*kind)),
             };
             graph.leaf(leaf, shape.clone(), dtype)
         };
-        let ids: Vec<Id> = NAMES.iter().zip(&self.inputs).map(leaf).collect();
-        let outputs = graph.append(self.op.clone(), &ids).expect("the shapes fit");
-        // A state is no result: what reads it is.
-        let results = match state {
-            Some(_) => graph.apply(Add, &[outputs[0], outputs[0]]).expect("the shapes fit"),
-            None => outputs,
-        };
-        Plan::forward(&graph, &results)
+        NAMES.iter().zip(&self.inputs).map(leaf).collect()
     }
+}
+
+fn twice(graph: &mut Graph, id: Id) -> Id {
+    graph.one(Add, &[id, id]).expect("the shapes fit")
 }
 
 /// A random tensor.
 fn floats(shape: &[usize]) -> Input {
     (shape.to_vec(), Contents::Floats)
+}
+
+/// A base model's matrix of floats.
+fn matrix(shape: &[usize]) -> Input {
+    (shape.to_vec(), Contents::Matrix)
 }
 
 /// Random integers below `end`.
@@ -227,23 +268,39 @@ fn weights(batch: usize, total: f32) -> Input {
     (vec![batch], Contents::Given((0..batch).map(|b| if b < live { total / live as f32 } else { 0.0 }).collect()))
 }
 
-/// Computes a case on the GPU with the kernels for each kind of it, and on the CPU; fails if they differ.
+/// Computes cases on the GPU with the kernels for each kind of it, and on the CPU; fails if they differ.
 pub async fn check(gpu: &mut Gpu, cases: &[Case]) {
     for case in cases {
-        let (plan, (inputs, weights)) = (case.plan(), case.inputs());
+        case.compare(gpu, case.plan(), &[]).await;
+    }
+}
+
+/// The same with floats in 16 bits.
+pub async fn check_half(gpu: &mut Gpu, cases: &[Case]) {
+    for case in cases {
+        let half = case.op.writes_half() || case.op.in_place().is_some();
+        case.compare(gpu, case.half_plan(), if half { &[HALF_TOLERANCE] } else { &[] }).await;
+    }
+}
+
+impl Case {
+    /// Fails where a plan of the case gives another result on the GPU than on the CPU; `tolerances` are those of the first outputs.
+    async fn compare(&self, gpu: &mut Gpu, plan: Plan, tolerances: &[f32]) {
+        let (inputs, weights) = self.inputs();
         for (name, weight) in weights {
             gpu.load(name, weight).expect("the GPU takes the weight");
         }
-        let expected = case.on_cpu(&Cores::one());
+        let expected = self.run_on_cpu(plan.clone(), &Cores::one());
         for kind in [AdapterKind::Software, AdapterKind::Hardware] {
             gpu.set_kind(kind);
-            let what = format!("{} for {kind:?}", case.name());
+            let what = format!("{} for {kind:?}", self.name());
             let states = gpu.states(&plan).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             let program = gpu.compile(plan.clone(), Bound::States(&states)).await;
             let mut program = program.unwrap_or_else(|error| panic!("{what}: {error}"));
             let found = gpu.forward(&mut program, &inputs, &[]).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             for (output, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                assert_close(&format!("{what}, output {output}"), found, expected);
+                let tolerance = tolerances.get(output).unwrap_or(&TOLERANCE);
+                assert_close_to(&format!("{what}, output {output}"), found, expected, *tolerance);
             }
         }
     }
@@ -251,11 +308,15 @@ pub async fn check(gpu: &mut Gpu, cases: &[Case]) {
 
 /// Fails if two vectors differ by more than [`TOLERANCE`] of the largest element expected.
 pub fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_close_to(what, found, expected, TOLERANCE);
+}
+
+fn assert_close_to(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{what}: lengths");
     let scale = expected.iter().fold(1e-6_f32, |most, x| most.max(x.abs()));
     for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
         let error = (found - expected).abs() / scale;
-        assert!(error <= TOLERANCE, "{what}: element {at} is {found}, not {expected} (error {error:e})");
+        assert!(error <= tolerance, "{what}: element {at} is {found}, not {expected} (error {error:e})");
     }
 }
 

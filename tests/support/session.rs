@@ -7,7 +7,8 @@ use ia3_web::checkpoint::HostTensor;
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::session::Pooling;
 use ia3_web::session::{
-    Answer, EndReason, Example, InferOptions, Selection, Session, SessionOptions, Task, Text, TrainEvent, TrainResult,
+    ActivationDtype, Answer, EndReason, Example, InferOptions, Selection, Session, SessionOptions, Task, Text,
+    TrainEvent, TrainResult,
 };
 use ia3_web::train::TrainOptions;
 use pollster::block_on;
@@ -27,6 +28,7 @@ pub fn options(pooling: Pooling) -> SessionOptions {
         pooling,
         seed: 0,
         dtype: None,
+        activation_dtype: ActivationDtype::F32,
     }
 }
 

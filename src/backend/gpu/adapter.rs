@@ -14,6 +14,8 @@ pub struct DeviceInfo {
     pub description: String,
     /// It is a rasteriser on the CPU.
     pub is_fallback: bool,
+    /// Its kernels may read and write 16-bit floats: WebGPU's `shader-f16`.
+    pub shader_f16: bool,
     /// The limits that matter here, by their WebGPU names.
     pub limits: BTreeMap<String, f64>,
 }
@@ -37,12 +39,21 @@ pub async fn open() -> Result<(wgpu::Device, wgpu::Queue, DeviceInfo)> {
     let adapter =
         instance.request_adapter(&options).await.map_err(|_| unavailable("no graphics adapter was found".into()))?;
     let limits = limits(&adapter.limits());
-    let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
+    let required_features = adapter.features() & wgpu::Features::SHADER_F16;
+    let descriptor =
+        wgpu::DeviceDescriptor { required_limits: limits.clone(), required_features, ..Default::default() };
     let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| unavailable(error.to_string()))?;
     let info = adapter.get_info();
     let (vendor, architecture) = identity(&info).await;
     let is_fallback = info.device_type == wgpu::DeviceType::Cpu;
-    let info = DeviceInfo { vendor, architecture, description: info.name, is_fallback, limits: named(&limits) };
+    let info = DeviceInfo {
+        vendor,
+        architecture,
+        description: info.name,
+        is_fallback,
+        shader_f16: !required_features.is_empty(),
+        limits: named(&limits),
+    };
     Ok((device, queue, info))
 }
 

@@ -33,15 +33,15 @@ impl Memory {
         Memory { device: device.clone(), faults: faults.clone(), held: Rc::default() }
     }
 
-    /// A zeroed buffer of four-byte elements for kernels; `what` names it in errors.
-    pub fn storage(&self, what: &str, elements: usize) -> Result<Buffer> {
+    /// A zeroed buffer of so many units of four bytes for kernels; `what` names it in errors.
+    pub fn storage(&self, what: &str, words: usize) -> Result<Buffer> {
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
-        self.buffer(what, elements, usage)
+        self.buffer(what, words, usage)
     }
 
-    /// A buffer of four-byte elements that the CPU can read after a copy.
-    pub fn staging(&self, what: &str, elements: usize) -> Result<Buffer> {
-        self.buffer(what, elements, BufferUsages::MAP_READ | BufferUsages::COPY_DST)
+    /// A buffer of so many units of four bytes that the CPU can read after a copy.
+    pub fn staging(&self, what: &str, words: usize) -> Result<Buffer> {
+        self.buffer(what, words, BufferUsages::MAP_READ | BufferUsages::COPY_DST)
     }
 
     /// Bytes of all buffers that live.
@@ -76,8 +76,8 @@ impl Memory {
     }
 
     /// Sizes are rounded up to a vec4, so that kernels may read in vec4.
-    fn buffer(&self, what: &str, elements: usize, usage: BufferUsages) -> Result<Buffer> {
-        let size = elements.next_multiple_of(4).max(4) as u64 * 4;
+    fn buffer(&self, what: &str, words: usize, usage: BufferUsages) -> Result<Buffer> {
+        let size = words.next_multiple_of(4).max(4) as u64 * 4;
         let limits = self.device.limits();
         if size > limits.max_buffer_size || size > limits.max_storage_buffer_binding_size {
             return Err(Error::OutOfMemory { what: what.into(), bytes: size });

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod faults;
+mod halved;
 mod memory;
 mod pipelines;
 mod profile;
@@ -16,7 +17,7 @@ pub use training::GpuTraining;
 
 use super::{Inputs, Progress, StepResult, TrainState};
 use crate::error::Result;
-use crate::graph::Shape;
+use crate::graph::Value;
 use crate::kernel::{AdapterKind, Kernel};
 use crate::plan::Plan;
 use crate::train::Optimizer;
@@ -125,10 +126,9 @@ impl Gpu {
     /// Zeroed states for a plan.
     pub async fn states(&mut self, plan: &Plan) -> Result<States> {
         self.settle().await?;
-        let elements = |shape: &Shape| shape.iter().product::<usize>();
-        let bytes = plan.states().map(|(_, shape)| elements(shape) as u64 * 4).sum();
-        let buffer = |(name, shape): (&str, &Shape)| {
-            Ok((name.to_string(), self.memory.storage("a cache of keys and values", elements(shape))?))
+        let bytes = plan.states().map(|(_, value)| value.words() as u64 * 4).sum();
+        let buffer = |(name, value): (&str, &Value)| {
+            Ok((name.to_string(), self.memory.storage("a cache of keys and values", value.words())?))
         };
         let make = || Ok(States(plan.states().map(buffer).collect::<Result<_>>()?));
         self.memory.reserve("a cache of keys and values", bytes, make).await
@@ -189,9 +189,9 @@ impl Gpu {
         &mut self,
         name: &str,
         kernel: &Kernel,
-        writes: usize,
+        half: Vec<bool>,
     ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
-        self.pipelines.get(&self.device, &self.faults, name, kernel, writes).await
+        self.pipelines.get(&self.device, &self.faults, name, kernel, half).await
     }
 
     fn submit(&self, encoder: wgpu::CommandEncoder, dispatches: usize) {

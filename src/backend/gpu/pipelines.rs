@@ -1,6 +1,7 @@
 //! Compiled kernels, shared by everything that runs on a device.
 
 use super::faults::{Faults, describe};
+use super::halved::halved;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use std::collections::HashMap;
@@ -8,37 +9,41 @@ use std::collections::HashMap;
 /// A kernel's bindings: how many it reads and how many it writes.
 type Bindings = (usize, usize);
 
-/// A WGSL file and the values of its constants.
-type Key = (&'static str, Vec<(&'static str, u64)>);
+/// A WGSL file and which of its bindings hold 16 bits an element.
+type Source = (&'static str, Vec<bool>);
+
+/// A source and the values of its constants.
+type Key = (Source, Vec<(&'static str, u64)>);
 
 /// Pipelines by file and constants. All kernels with the same number of bindings share one layout.
 #[derive(Debug, Default)]
 pub struct Pipelines {
     layouts: HashMap<Bindings, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
-    modules: HashMap<&'static str, wgpu::ShaderModule>,
+    modules: HashMap<Source, wgpu::ShaderModule>,
     pipelines: HashMap<Key, wgpu::ComputePipeline>,
 }
 
 impl Pipelines {
-    /// The pipeline of a kernel and the layout of its bind group. A new pipeline is awaited, which lets the page live on
-    /// while the browser compiles; `name` names it in errors.
+    /// The pipeline of a kernel and the layout of its bind group. `half` says of each binding, those it reads and then those it writes,
+    /// whether it holds 16 bits an element. A new pipeline is awaited, which lets the page live on while the browser compiles; `name` names
+    /// it in errors.
     pub async fn get(
         &mut self,
         device: &wgpu::Device,
         faults: &Faults,
         name: &str,
         kernel: &Kernel,
-        writes: usize,
+        half: Vec<bool>,
     ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
-        let bindings = (kernel.inputs.len(), writes);
+        let bindings = (kernel.inputs.len(), half.len() - kernel.inputs.len());
         let (group, layout) = self.layouts.entry(bindings).or_insert_with(|| layout(device, bindings));
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        let key = (kernel.wgsl, constants);
+        let key = ((kernel.wgsl, half), constants);
         if let Some(pipeline) = self.pipelines.get(&key) {
             return Ok((pipeline.clone(), group.clone()));
         }
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let module = self.modules.entry(kernel.wgsl).or_insert_with(|| module(device, name, kernel.wgsl));
+        let module = self.modules.entry(key.0.clone()).or_insert_with(|| module(device, name, &key.0));
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: Some(layout),
@@ -59,8 +64,8 @@ impl Pipelines {
     }
 }
 
-fn module(device: &wgpu::Device, name: &str, wgsl: &'static str) -> wgpu::ShaderModule {
-    let source = wgpu::ShaderSource::Wgsl(wgsl.into());
+fn module(device: &wgpu::Device, name: &str, (wgsl, half): &Source) -> wgpu::ShaderModule {
+    let source = wgpu::ShaderSource::Wgsl(halved(wgsl, half));
     device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(name), source })
 }
 

@@ -6,7 +6,7 @@ use super::training::GpuTraining;
 use super::{Gpu, States};
 use crate::backend::{Data, Inputs};
 use crate::error::{Error, Result};
-use crate::graph::{Id, Io, Leaf};
+use crate::graph::{Dtype, Id, Io, Leaf};
 use crate::kernel::Kernel;
 use crate::plan::{Home, Plan, Step};
 use std::rc::Rc;
@@ -93,7 +93,7 @@ impl Program {
             compiled.push(pipeline(gpu, &plan, step).await?);
         }
         let memory = gpu.memory();
-        let results: usize = plan.results.iter().map(|id| elements(&plan, *id)).sum();
+        let results: usize = plan.results.iter().map(|id| plan.values[id.0].elements()).sum();
         let (buffers, readback) = memory
             .reserve("working memory", plan.bytes(), || {
                 let buffers = Buffers::new(gpu, &plan, !matches!(outside, Bound::Training(_)))?;
@@ -126,7 +126,7 @@ impl Program {
         }
         let mut to = 0;
         for id in &self.plan.results {
-            let count = elements(&self.plan, *id);
+            let count = self.plan.values[id.0].elements();
             readback.copy(&mut encoder, self.buffers.get(&self.plan, *id, gpu, Bound::Nothing)?, 0, to, count);
             to += count;
         }
@@ -135,7 +135,7 @@ impl Program {
         let mut data = readback.read(gpu.device(), gpu.faults()).await?;
         let mut results = Vec::with_capacity(self.plan.results.len());
         for id in &self.plan.results {
-            let rest = data.split_off(elements(&self.plan, *id));
+            let rest = data.split_off(self.plan.values[id.0].elements());
             results.push(std::mem::replace(&mut data, rest));
         }
         Ok(results)
@@ -173,11 +173,11 @@ impl Program {
 impl Buffers {
     fn new(gpu: &Gpu, plan: &Plan, own_table: bool) -> Result<Buffers> {
         let memory = gpu.memory();
-        let slots = plan.slots.iter().map(|elements| memory.storage("activations", *elements));
+        let slots = plan.slots.iter().map(|words| memory.storage("activations", *words));
         let slots = slots.collect::<Result<_>>()?;
         let mut buffers = Buffers { slots, batch: Vec::new(), constants: Vec::new(), table: None };
         for id in plan.steps.iter().flat_map(|step| &step.inputs) {
-            let elements = elements(plan, *id);
+            let elements = plan.values[id.0].elements();
             match &plan.values[id.0].leaf {
                 Some(Leaf::Batch(name)) if buffers.part(name).is_none() => {
                     buffers.batch.push((name, elements, memory.storage(name, elements)?));
@@ -231,10 +231,6 @@ impl Buffers {
     }
 }
 
-fn elements(plan: &Plan, id: Id) -> usize {
-    plan.values[id.0].shape.iter().product()
-}
-
 /// A step's kernel, compiled.
 pub(super) async fn pipeline(
     gpu: &mut Gpu,
@@ -242,7 +238,9 @@ pub(super) async fn pipeline(
     step: &Step,
 ) -> Result<(Kernel, (wgpu::ComputePipeline, wgpu::BindGroupLayout))> {
     let kernel = kernel(plan, step, gpu);
-    let pipeline = gpu.pipeline(&format!("{:?}", step.op), &kernel, step.outputs.len()).await?;
+    let bound = kernel.inputs.iter().map(|input| &step.inputs[*input]).chain(&step.outputs);
+    let half = bound.map(|id| plan.values[id.0].dtype == Dtype::F16).collect();
+    let pipeline = gpu.pipeline(&format!("{:?}", step.op), &kernel, half).await?;
     Ok((kernel, pipeline))
 }
 

@@ -6,6 +6,7 @@ use super::program::{Dispatch, Program};
 use super::readback::Readback;
 use crate::backend::{Inputs, StepResult, TrainState};
 use crate::error::Result;
+use crate::kernel::Kernel;
 use crate::train::Optimizer;
 use std::collections::VecDeque;
 
@@ -65,9 +66,10 @@ impl GpuTraining {
         let kernel = settings.kernel(count);
         let accumulate = Optimizer::accumulate_kernel(count + 1);
         let norm = Optimizer::norm_kernel(count);
-        let optimizer = gpu.pipeline("optimizer", &kernel, 4).await?;
-        let summer = gpu.pipeline("gradient norm", &norm, 1).await?;
-        let adder = gpu.pipeline("accumulate", &accumulate, 1).await?;
+        let floats = |kernel: &Kernel, writes: usize| vec![false; kernel.inputs.len() + writes];
+        let optimizer = gpu.pipeline("optimizer", &kernel, floats(&kernel, 4)).await?;
+        let summer = gpu.pipeline("gradient norm", &norm, floats(&norm, 1)).await?;
+        let adder = gpu.pipeline("accumulate", &accumulate, floats(&accumulate, 1)).await?;
         let memory = gpu.memory();
         let packed = settings.packed().len();
         let (buffers, idle) = memory

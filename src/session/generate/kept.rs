@@ -50,8 +50,8 @@ impl Kept {
             shape = shape.encoded(0, room);
         }
         let plan = forward_plan(model, shape, &with.layout, with.adapters, Output::Next)?;
-        let bytes = plan.states().map(|(_, shape)| 4 * shape.iter().map(|size| *size as u64).product::<u64>()).sum();
-        let round = plan.states().map(|(_, shape)| shape[1]).min().unwrap_or(capacity);
+        let bytes = plan.states().map(|(_, value)| 4 * value.words() as u64).sum();
+        let round = plan.states().map(|(_, value)| value.shape[1]).min().unwrap_or(capacity);
         let states = backend.states(&plan).await?;
         let (programs, with, encoded) = (Programs::default(), with.clone(), Vec::new());
         let (cached, put) = (vec![Vec::new(); rows], vec![0; rows]);
