@@ -8,7 +8,8 @@ use crate::graph::{Dtype, Id, Leaf, Value};
 use crate::halve::LARGEST;
 use crate::plan::{Home, Plan, Step};
 use crate::train::Optimizer;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+use half::f16;
 use std::collections::HashMap;
 
 /// States by name; a tensor that is cloned is the same memory.
@@ -198,7 +199,9 @@ impl Cpu {
 
 /// What a GPU would keep of a value in 16 bits.
 fn rounded(tensor: &Tensor) -> Result<Tensor> {
-    Ok(tensor.clamp(-LARGEST, LARGEST)?.to_dtype(DType::F16)?.to_dtype(DType::F32)?)
+    let mut values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
+    values.iter_mut().for_each(|x| *x = f16::from_f32(x.clamp(-LARGEST, LARGEST)).to_f32());
+    Ok(Tensor::from_vec(values, tensor.dims(), &Device::Cpu)?)
 }
 
 /// A training run on the CPU: each step is complete when it returns.

@@ -41,13 +41,13 @@ const small = FILES["config.json"].length + FILES["tokenizer.json"].length;
 
 test("an estimate fetches the header and not the weights", async (t) => {
   const seen = [];
-  const { found, requests } = await measure(t, weights(1000), { seen, batchSize: 4, labels: ["a", "b"], dtype: "q4" });
+  const { found, requests } = await measure(t, weights(1000), { seen, batchSize: 4, labels: ["a", "b"], dtype: "q4", activationDtype: "f16" });
   assert.equal(found.downloadBytes, small + 401_000);
   assert.equal(found.memoryBytes, 4000);
   assert.deepEqual(requests.filter(({ path }) => path.endsWith("tensors")), [{ path: "/m/model.safetensors", range: "bytes=0-65535" }]);
   assert.deepEqual(seen, [{
     config: '{"model_type":"bert"}', header: 65536, batchSize: 4, maxLength: 64, task: "text-classification", labels: ["a", "b"], pooling: "mean",
-    activationCheckpointing: false, dtype: "q4", device: "auto",
+    activationCheckpointing: false, dtype: "q4", activationDtype: "f16", device: "auto",
   }]);
 });
 
@@ -64,7 +64,7 @@ test("an estimate is told how and where training will run", async (t) => {
   const seen = [];
   await measure(t, weights(1000), { seen, activationCheckpointing: true, device: "webgpu" });
   assert.deepEqual([seen[0].activationCheckpointing, seen[0].device], [true, "webgpu"]);
-  for (const wrong of [{ activationCheckpointing: "yes" }, { device: "gpu" }, { dtype: "q5" }]) {
+  for (const wrong of [{ activationCheckpointing: "yes" }, { device: "gpu" }, { dtype: "q5" }, { activationDtype: "q8" }]) {
     await assert.rejects(Model.estimate("owner/name", wrong), { code: "bad-option" });
   }
 });

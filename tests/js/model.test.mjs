@@ -43,10 +43,11 @@ test("WebGPU warms up while loading, unless told not to", async (t) => {
   assert.ok(!cold.sessions[0].calls.some(([name]) => name === "warmUp"));
 });
 
-test("the session is told the base's id, labels, head and number format", async (t) => {
-  const { sessions } = await load(t, { modelId: "owner/name", pooling: "pooler", seed: 3, dtype: "q8" });
+test("the session is told the base's id, labels, head and number formats", async (t) => {
+  const { sessions } = await load(t, { modelId: "owner/name", pooling: "pooler", seed: 3, dtype: "q8", activationDtype: "f16" });
   assert.deepEqual(sessions[0].options, {
     modelId: "owner/name", revision: null, task: "text-classification", labels: ["refund", "bug"], pooling: "pooler", seed: 3, dtype: "q8",
+    activationDtype: "f16",
   });
 });
 

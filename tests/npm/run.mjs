@@ -7,6 +7,7 @@ import "./tasks.test.mjs";
 import "./gguf.test.mjs";
 import "./generate.test.mjs";
 import "./threads.test.mjs";
+import "./half.test.mjs";
 import "./minilm.test.mjs";
 import "./faults.test.mjs";
 import "./engine.test.mjs";
