@@ -6,7 +6,7 @@ mod support;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::safetensors::write;
 use ia3_web::session::Pooling;
-use ia3_web::session::{EndReason, Example, InferOptions, Session, SessionOptions, Task, Text};
+use ia3_web::session::{ActivationDtype, EndReason, Example, InferOptions, Session, SessionOptions, Task, Text};
 use ia3_web::train::{Objective, Schedule, TrainOptions};
 use pollster::block_on;
 use serde_json::Value;
@@ -31,6 +31,7 @@ fn session(pooling: Pooling) -> Session {
         pooling,
         seed: 0,
         dtype: None,
+        activation_dtype: ActivationDtype::F32,
     };
     let mut session = Session::new(&base_file("config.json"), &base_file("tokenizer.json"), told).unwrap();
     session.set_backend(Backend::cpu());

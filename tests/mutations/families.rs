@@ -5,8 +5,8 @@ use std::fs;
 use ia3_web::Result;
 use ia3_web::backend::Backend;
 use ia3_web::session::{
-    Continuation, DeviceOption, EstimateOptions, InferOptions, Pooling, Selection, Session, SessionOptions, Task, Text,
-    estimate,
+    ActivationDtype, Continuation, DeviceOption, EstimateOptions, InferOptions, Pooling, Selection, Session,
+    SessionOptions, Task, Text, estimate,
 };
 use pollster::block_on;
 use serde_json::Value;
@@ -28,7 +28,16 @@ const TASKS: [Task; 6] = [
 fn options(task: Task) -> SessionOptions {
     let labelled = matches!(task, Task::TextClassification | Task::TokenClassification);
     let labels = if labelled { ["a", "b"].map(String::from).to_vec() } else { Vec::new() };
-    SessionOptions { model_id: None, revision: None, task, labels, pooling: Pooling::Mean, seed: 0, dtype: None }
+    SessionOptions {
+        model_id: None,
+        revision: None,
+        task,
+        labels,
+        pooling: Pooling::Mean,
+        seed: 0,
+        dtype: None,
+        activation_dtype: ActivationDtype::F32,
+    }
 }
 
 /// Tasks that the family knows.
@@ -81,6 +90,7 @@ fn check(family: &str, seed: u64) {
                 max_length: 8,
                 activation_checkpointing: random.below(2) > 0,
                 dtype: None,
+                activation_dtype: ActivationDtype::F32,
                 device: DeviceOption::Auto,
             };
             estimate(bytes, &[&weights], &asked).map(|_| ())

@@ -7,7 +7,8 @@ use ia3_web::checkpoint::gguf::{self, Gguf};
 use ia3_web::checkpoint::safetensors::read_all;
 use ia3_web::models::BatchShape;
 use ia3_web::session::{
-    Continuation, DeviceOption, Dtype, EstimateOptions, MergeOptions, Pooling, Session, SessionOptions, Task, estimate,
+    ActivationDtype, Continuation, DeviceOption, Dtype, EstimateOptions, MergeOptions, Pooling, Session,
+    SessionOptions, Task, estimate,
 };
 use pollster::block_on;
 
@@ -71,6 +72,7 @@ fn an_estimate_tells_the_weights_to_the_byte_and_the_memory_from_above() {
         max_length: 16,
         activation_checkpointing: false,
         dtype: None,
+        activation_dtype: ActivationDtype::F32,
         device: DeviceOption::Wasm,
     };
     let told = estimate(&config, &[&file[..file.len() / 2]], &asked).unwrap();
@@ -93,6 +95,7 @@ fn an_estimate_of_a_gguf_is_that_of_its_safetensors() {
         max_length: 16,
         activation_checkpointing: false,
         dtype: None,
+        activation_dtype: ActivationDtype::F32,
         device: DeviceOption::Auto,
     };
     let (config, file) = (bytes("families/llama-linear/config.json"), bytes("families/llama-linear/model.safetensors"));
@@ -117,6 +120,7 @@ fn an_estimate_of_a_gguf_counts_blocks_to_the_byte() {
             max_length: 16,
             activation_checkpointing: false,
             dtype,
+            activation_dtype: ActivationDtype::F32,
             device: DeviceOption::Wasm,
         };
         let told = estimate(&files["config.json"], &[&file], &asked).unwrap();
@@ -229,6 +233,7 @@ fn an_estimate_counts_all_shards() {
         max_length: 8,
         activation_checkpointing: false,
         dtype: None,
+        activation_dtype: ActivationDtype::F32,
         device: DeviceOption::Auto,
     };
     let told = |headers: &[Vec<u8>]| estimate(&config, headers, &asked).unwrap();
