@@ -47,6 +47,15 @@ test("measures only what is asked for", async (t) => {
   assert.deepEqual([rows.map(({ name }) => name), ops], [[NAMES[0]], []]);
 });
 
+test("activations in 16 bits can be chosen where the GPU has them", async (t) => {
+  const bench = await openBench(t, { device: "webgpu-f16" });
+  const box = bench.page.getByLabel(/activations in 16 bits/);
+  const can = await bench.page.evaluate(async () => (await navigator.gpu.requestAdapter({ powerPreference: "high-performance" })).features.has("shader-f16"));
+  await bench.page.waitForFunction((can) => document.querySelector('input[value="webgpu-f16"]').disabled !== can, can);
+  assert.equal(await box.isChecked(), can);
+  assert.equal(await bench.page.getByLabel("GPU (WebGPU)").isChecked(), true);
+});
+
 test("stops when asked and keeps what it has", async (t) => {
   const bench = await openBench(t, { device: "wasm", runs: "100000", budget: "600", only: "encoder-train" });
   await bench.get("run").click();

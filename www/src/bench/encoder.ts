@@ -12,10 +12,11 @@ const ADAPTER = "bench";
 const SPARE_STEPS = 10;
 
 /** Measures those rows that the job asks for. The engine runs in the page's thread, where its calls to WebGPU are counted. */
-export async function* encoderRows(files: ModelFiles, job: Job): AsyncGenerator<Row, void, undefined> {
-  const { device, kinds, signal } = job;
-  const options = { device, labels: LABELS, worker: false, cache: false, warmUp: false as const, signal };
+export async function* encoderRows(files: ModelFiles, asked: Job): AsyncGenerator<Row, void, undefined> {
+  const { device, activationDtype, kinds, signal } = asked;
+  const options = { device, activationDtype, labels: LABELS, worker: false, cache: false, warmUp: false as const, signal };
   const model = await Model.fromPretrained(files, options);
+  const job = { ...asked, activationDtype: model.deviceInfo.activationDtype }; // not what was asked for, but what is measured
   try {
     await model.addAdapter(ADAPTER);
     if (kinds.includes("encoder-forward")) yield await forwardRow(model, job);
@@ -25,7 +26,8 @@ export async function* encoderRows(files: ModelFiles, job: Job): AsyncGenerator<
   }
 }
 
-async function forwardRow(model: Model, { device, shape, limits, signal, say }: Job): Promise<Row> {
+async function forwardRow(model: Model, job: Job): Promise<Row> {
+  const { shape, limits, signal, say } = job;
   const name = encoderName("encoder-forward", shape);
   const rows = texts(shape);
   const watch = new Stopwatch(limits);
@@ -34,10 +36,11 @@ async function forwardRow(model: Model, { device, shape, limits, signal, say }: 
     await breathe(signal);
     await watch.time(() => model.embed(rows, shape));
   }
-  return ownRow(name, device, watch.figures, heldBy(model));
+  return ownRow(name, job, watch.figures, heldBy(model));
 }
 
-async function trainRow(model: Model, { device, shape, limits, signal, say }: Job): Promise<Row> {
+async function trainRow(model: Model, job: Job): Promise<Row> {
+  const { shape, limits, signal, say } = job;
   const name = encoderName("encoder-train", shape);
   const steps = limits.runs + SPARE_STEPS;
   const watch = new Stopwatch(limits);
@@ -51,7 +54,7 @@ async function trainRow(model: Model, { device, shape, limits, signal, say }: Jo
     if (watch.enough) run.stop();
   }
   await run;
-  return ownRow(name, device, watch.figures, held);
+  return ownRow(name, job, watch.figures, held);
 }
 
 function heldBy(model: Model): Held {

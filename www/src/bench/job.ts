@@ -1,12 +1,11 @@
 /** One thing to measure: where, within which limits, and how to hear of it. */
 
-import type { Device } from "ia3-web";
-import type { Kind, Shape } from "./row.js";
+import type { Kind, Place, Shape } from "./row.js";
 import type { Limits } from "./stopwatch.js";
 
 /** What a person or a script asked for. */
 export interface Request {
-  devices: Device[];
+  places: Place[];
   kinds: Kind[];
   shape: Shape;
   limits: Limits;
@@ -16,9 +15,8 @@ export interface Request {
   baseUrl: string;
 }
 
-/** The request's part for one device. */
-export interface Job {
-  device: Device;
+/** The request's part for one place. */
+export interface Job extends Place {
   kinds: Kind[];
   shape: Shape;
   limits: Limits;

@@ -11,7 +11,8 @@ const [ROWS, INNER, OUTER] = [512, 384, 1536];
 const REPEAT = 2;
 
 /** Measures it. */
-export async function matmulRow({ device, limits, signal, say }: Job): Promise<Row> {
+export async function matmulRow(job: Job): Promise<Row> {
+  const { device, limits, signal, say } = job;
   const name = `matmul-${ROWS}x${INNER}x${OUTER}`;
   const { Matmul } = await startGlue();
   const matmul = await Matmul.open(device, ROWS, INNER, OUTER, false);
@@ -22,7 +23,7 @@ export async function matmulRow({ device, limits, signal, say }: Job): Promise<R
       await breathe(signal);
       watch.add(await matmul.time(REPEAT));
     }
-    return ownRow(name, device, watch.figures);
+    return ownRow(name, job, watch.figures);
   } finally {
     matmul.free();
   }

@@ -1,6 +1,6 @@
 /** A row of the benchmark: one piece of work of one library on one device. */
 
-import type { Device } from "ia3-web";
+import type { ActivationDtype, Device } from "ia3-web";
 import type { Figures } from "./stopwatch.js";
 
 /** What is measured: a product of matrices, a pass through the encoder, a training step, and that step op by op. */
@@ -11,6 +11,17 @@ export type Kind = (typeof KINDS)[number];
 export interface Shape {
   batchSize: number;
   maxLength: number;
+}
+
+/** Where a piece of work runs, and in which format activations are kept there. */
+export interface Place {
+  device: Device;
+  activationDtype: ActivationDtype;
+}
+
+/** What is measured in a place: with activations of 16 bits only what has any, and whose time is compared. */
+export function kindsIn({ activationDtype }: Place, kinds: readonly Kind[]): Kind[] {
+  return kinds.filter((kind) => activationDtype === "f32" || kind.startsWith("encoder"));
 }
 
 /** Figures and whose they are. */
@@ -32,7 +43,10 @@ export function encoderName(kind: Kind, { batchSize, maxLength }: Shape): string
   return `${kind}-${batchSize}x${maxLength}`;
 }
 
+/** This library with activations of 32 bits, which others and it itself with those of 16 are compared with. */
+export const OURS = "ia3-web";
+
 /** A row of this library. */
-export function ownRow(name: string, device: Device, figures: Figures, held: Held = { activationBytes: null, wasmBytes: null }): Row {
-  return { name, library: "ia3-web", device, ...figures, ...held };
+export function ownRow(name: string, { device, activationDtype }: Place, figures: Figures, held: Held = { activationBytes: null, wasmBytes: null }): Row {
+  return { name, library: activationDtype === "f32" ? OURS : `${OURS}-${activationDtype}`, device, ...figures, ...held };
 }

@@ -5,6 +5,7 @@ import { hideError, showError } from "../error-banner.js";
 import { duration } from "../format.js";
 import { measure } from "./measure.js";
 import type { Results } from "./results.js";
+import { kindsIn } from "./row.js";
 import { readSettings } from "./settings.js";
 
 /** Starts the panel; results go to `results` as they come. */
@@ -21,7 +22,7 @@ export function startRunPanel(results: Results): void {
   const work = async (signal: AbortSignal) => {
     const request = readSettings();
     const started = performance.now();
-    bar.max = request.devices.length * request.kinds.length;
+    bar.max = request.places.reduce((sum, place) => sum + kindsIn(place, request.kinds).length, 0);
     bar.value = 0;
     results.clear();
     const listener = {

@@ -4,7 +4,7 @@ import type { Device } from "ia3-web";
 import { element } from "../dom.js";
 import { bytes, percent } from "../format.js";
 import { groupOps, type OpTime } from "./op-groups.js";
-import type { Row } from "./row.js";
+import { OURS, type Row } from "./row.js";
 
 const NONE = "–";
 /** Share of a step from which ops have a line of their own. */
@@ -17,7 +17,7 @@ export function rowsTable(rows: readonly Row[]): HTMLTableElement {
     const calls = [row.dispatches, row.submits, row.bindGroups, row.buffers].map((count) => (onGpu ? String(Number(count.toFixed(1))) : NONE));
     const sizes = [row.heldBytes, row.wasmBytes, row.activationBytes].map((size) => (size ? bytes(size) : NONE));
     const cells = [milliseconds(row.medianMs), milliseconds(row.minMs), String(row.runs), ...calls, ...sizes];
-    return element("tr", {}, element("th", { scope: "row" }, row.name, element("small", {}, row.device)), ...cells.map((text) => element("td", {}, text)));
+    return element("tr", {}, element("th", { scope: "row" }, row.name, element("small", {}, row.library === OURS ? row.device : `${row.device}, ${row.library}`)), ...cells.map((text) => element("td", {}, text)));
   };
   return table(["", "Median ms", "Min ms", "Runs", "Dispatches", "Submits", "New bind groups", "New buffers", "GPU memory", "WebAssembly", "Activations"], rows.map(line));
 }
@@ -43,9 +43,10 @@ export function opsTable(device: Device, ops: readonly OpTime[]): HTMLTableEleme
 
 /** Training step over forward pass, for every device that has both. */
 export function ratioScores(rows: readonly Row[]): HTMLElement[] {
-  const devices = [...new Set(rows.map((row) => row.device))];
+  const ours = rows.filter(({ library }) => library === OURS);
+  const devices = [...new Set(ours.map((row) => row.device))];
   return devices.flatMap((device) => {
-    const median = (kind: string) => rows.find((row) => row.device === device && row.name.startsWith(kind))?.medianMs;
+    const median = (kind: string) => ours.find((row) => row.device === device && row.name.startsWith(kind))?.medianMs;
     const [forward, train] = [median("encoder-forward"), median("encoder-train")];
     if (forward === undefined || train === undefined) return [];
     return [element("div", { class: "score" },
