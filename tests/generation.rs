@@ -6,9 +6,7 @@ mod support;
 use ia3_web::backend::Backend;
 use ia3_web::checkpoint::gguf::Gguf;
 use ia3_web::session::sampling::{keep_min_p, keep_top_k, keep_top_p, penalise};
-use ia3_web::session::{
-    ActivationDtype, Dtype, GenerateOptions, Generated, Pooling, Prompt, Session, SessionOptions, Task,
-};
+use ia3_web::session::{Dtype, GenerateOptions, Generated, Pooling, Prompt, Session, SessionOptions, Task};
 use pollster::block_on;
 use serde_json::Value;
 use support::session::{BASE, load_file, options};
@@ -62,7 +60,6 @@ fn smollm2() -> Session {
         task: Task::TextGeneration,
         labels: Vec::new(),
         dtype: Some(Dtype::F32),
-        activation_dtype: ActivationDtype::F32,
         ..options(Pooling::Mean)
     };
     let mut session = Session::new(&head.config().unwrap(), &head.metadata.tokenizer().unwrap(), told).unwrap();

