@@ -11,6 +11,7 @@ use ia3_web::ops::PairLossKind;
 use ia3_web::plan::Plan;
 use ia3_web::train::training_plan;
 use pollster::block_on;
+use support::families::each_family;
 use support::golden::{Bench, adamw, compare};
 use support::{assert_close, devices, families, golden, rank};
 
@@ -40,29 +41,13 @@ fn check_case(device: &str, backend: Backend, family: &str, case: &str) {
     }
 }
 
-/// One case of each task of a family.
 fn check(family: &str) {
-    let mut tasks = Vec::new();
-    for case in families::cases(family) {
-        let (task, _) = families::task_of(&case).unwrap();
-        if !tasks.contains(&task) {
-            tasks.push(task);
-            devices().into_iter().for_each(|(device, backend)| check_case(device, backend, family, &case));
-        }
+    for case in families::one_of_each_task(family) {
+        devices().into_iter().for_each(|(device, backend)| check_case(device, backend, family, &case));
     }
-    assert!(!tasks.is_empty(), "{family} has no cases");
 }
 
-macro_rules! families {
-    ($($family:ident)*) => {
-        $(#[test]
-        fn $family() {
-            check(&stringify!($family).replace('_', "-").replace("gemma3-text", "gemma3_text"));
-        })*
-    };
-}
-
-families! { bert roberta xlm_roberta distilbert mpnet gpt2 llama mistral qwen2 qwen3 gemma3_text t5 t5_gated mt5 }
+each_family! { check: bert roberta xlm_roberta distilbert mpnet gpt2 llama mistral qwen2 qwen3 gemma3_text t5 t5_gated mt5 }
 
 #[test]
 fn ranked_choices_and_adafactor() {

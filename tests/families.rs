@@ -5,6 +5,7 @@
 mod support;
 
 use pollster::block_on;
+use support::families::each_family;
 use support::{devices, families};
 
 /// All cases of one family.
@@ -18,17 +19,8 @@ fn check(family: &str) {
     }
 }
 
-macro_rules! families {
-    ($($family:ident)*) => {
-        $(#[test]
-        fn $family() {
-            check(&stringify!($family).replace('_', "-").replace("gemma3-text", "gemma3_text"));
-        })*
-    };
-}
-
-families! {
-    bert roberta xlm_roberta distilbert mpnet
+each_family! {
+    check: bert roberta xlm_roberta distilbert mpnet
     gpt2 llama llama_linear llama_dynamic llama_yarn mistral qwen2 qwen3 gemma3_text
     t5 t5_gated mt5
 }

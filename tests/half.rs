@@ -15,6 +15,7 @@ use ia3_web::plan::{Plan, Step};
 use ia3_web::session::{ActivationDtype, GenerateOptions, Pooling, Prompt, Session, SessionOptions, Task};
 use ia3_web::train::{forward_plan, training_plan};
 use pollster::block_on;
+use support::families::each_family;
 use support::golden::{Bench, adamw, gradients};
 use support::session::{BASE, active, classify, load_file, options, scores, session_on, steps, train};
 use support::{assert_close, devices, families, hub_file, json, peft_name, relative_error};
@@ -57,29 +58,11 @@ fn check_case(family: &str, case: &str) {
     }
 }
 
-/// One case of each task of a family.
 fn check(family: &str) {
-    let mut tasks = Vec::new();
-    for case in families::cases(family) {
-        let (task, _) = families::task_of(&case).unwrap();
-        if !tasks.contains(&task) {
-            tasks.push(task);
-            check_case(family, &case);
-        }
-    }
-    assert!(!tasks.is_empty(), "{family} has no cases");
+    families::one_of_each_task(family).iter().for_each(|case| check_case(family, case));
 }
 
-macro_rules! families {
-    ($($family:ident)*) => {
-        $(#[test]
-        fn $family() {
-            check(&stringify!($family).replace('_', "-").replace("gemma3-text", "gemma3_text"));
-        })*
-    };
-}
-
-families! { bert roberta xlm_roberta distilbert mpnet gpt2 llama mistral qwen2 qwen3 gemma3_text t5 t5_gated mt5 }
+each_family! { check: bert roberta xlm_roberta distilbert mpnet gpt2 llama mistral qwen2 qwen3 gemma3_text t5 t5_gated mt5 }
 
 /// The plan of a training step, or of a token with a cache, of a model with `layers` layers of 96 columns in heads of 24.
 fn plan(model_type: &str, task: TaskType, layers: usize, half: bool, cached: bool) -> Plan {

@@ -23,6 +23,34 @@ pub fn cases(family: &str) -> Vec<String> {
     names
 }
 
+/// One case of each task of a family.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn one_of_each_task(family: &str) -> Vec<String> {
+    let mut found = cases(family);
+    let mut tasks = Vec::new();
+    found.retain(|case| {
+        let (task, _) = task_of(case).expect("a case is of a task");
+        let new = !tasks.contains(&task);
+        tasks.extend(new.then_some(task));
+        new
+    });
+    assert!(!found.is_empty(), "{family} has no cases");
+    found
+}
+
+/// A test for each family, which calls a function with its name. Each test binary uses its part of this module.
+#[allow(unused_macros)]
+macro_rules! each_family {
+    ($check:ident: $($family:ident)*) => {
+        $(#[test]
+        fn $family() {
+            $check(&stringify!($family).replace('_', "-").replace("gemma3-text", "gemma3_text"));
+        })*
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use each_family;
+
 /// The task a case's name begins with, and its number of labels.
 pub fn task_of(case: &str) -> Option<(TaskType, usize)> {
     let tasks = [
