@@ -1,11 +1,12 @@
-//! Activations in 16 bits, as PyTorch's autocast has them: what a matrix or an attention multiplies is kept in half the memory, while all
-//! arithmetic, the vectors and every gradient stay in 32 bits, and so do sums from block to block, what a normalisation takes, logits and losses.
+//! Activations in 16 bits: what a matrix or an attention multiplies is kept in half the memory, while all arithmetic, the vectors and every
+//! gradient stay in 32 bits, and so do sums from block to block, what a normalisation takes, logits and losses.
 //!
-//! Gradients would need their loss scaled up to stay above the smallest such number, and residual sums of some models leave the range.
+//! Gradients would need their loss scaled up to stay above the smallest such number (Micikevicius et al. 2017, arXiv 1710.03740), and residual
+//! sums of some models leave the range.
 
 use crate::graph::{Dtype, Graph, Id, Leaf};
 
-/// The largest finite number of 16 bits; what is larger becomes this.
+/// The largest finite number of 16 bits; what is larger becomes this. What is no number may, too: a GPU need not tell it from others.
 pub const LARGEST: f32 = 65_504.0;
 
 /// Marks the values of a forward graph that are kept in 16 bits: those that one op computes and others read, all of which take them so; and
@@ -28,8 +29,8 @@ pub fn halve(graph: &mut Graph, kept: &[Id]) {
     // A state, what it becomes and what is put into it go together.
     for node in graph.nodes.iter().rev() {
         let Some(state) = node.op.in_place() else { continue };
-        let others = (0..node.inputs.len()).filter(|input| *input != state && node.op.reads_half(*input));
-        let all = half[node.outputs[0].0] && others.into_iter().all(|input| half[node.inputs[input].0]);
+        let mut others = (0..node.inputs.len()).filter(|input| *input != state && node.op.reads_half(*input));
+        let all = half[node.outputs[0].0] && others.all(|input| half[node.inputs[input].0]);
         half[node.inputs[state].0] &= all;
         half[node.outputs[0].0] = half[node.inputs[state].0];
     }

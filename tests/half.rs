@@ -178,7 +178,7 @@ fn what_is_too_large_becomes_the_largest() {
     }
 }
 
-/// Sessions on a GPU, as an option has them.
+/// A session that is told how to keep activations.
 fn session_with(backend: Backend, activation_dtype: ActivationDtype) -> Session {
     session_on(backend, SessionOptions { activation_dtype, ..options(Pooling::Mean) })
 }

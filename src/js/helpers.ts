@@ -7,7 +7,7 @@ import { startWorker } from "./start-worker.js";
 /** Those of one instance of the module, which all its sessions share; they end with the engine. */
 export class Helpers {
   readonly #threads: Threads;
-  #started: Promise<void>[] = [];
+  readonly #started: Promise<void>[] = [];
 
   constructor(threads: Threads) {
     this.#threads = threads;
@@ -16,9 +16,16 @@ export class Helpers {
   /** Lets `session` use so many threads, the engine's own included. */
   async share(session: Session, threads: number): Promise<void> {
     const helpers = threads - 1;
-    while (this.#started.length < helpers) this.#started.push(startHelper(this.#threads.invitation()));
+    while (this.#started.length < helpers) this.#start();
     await Promise.all(this.#started.slice(0, helpers));
     session.useThreads(this.#threads, helpers);
+  }
+
+  #start(): void {
+    const started = startHelper(this.#threads.invitation());
+    this.#started.push(started);
+    // Whoever shares next tries again.
+    started.catch(() => this.#started.splice(this.#started.indexOf(started), 1));
   }
 }
 

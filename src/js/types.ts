@@ -118,7 +118,7 @@ export interface LoadOptions extends ModelSourceOptions, EngineOptions {
   dtype?: Dtype;
   /**
    * The number format in which WebGPU keeps what matrices and attention multiply; arithmetic, vectors, gradients and sums stay in `f32`. `f16`
-   * takes less memory and rounds as PyTorch's autocast does, where the device has `shader-f16`; elsewhere it is `f32`, and
+   * takes less memory and rounds to 11 significant bits, where the device has `shader-f16`; elsewhere it is `f32`, and
    * `model.deviceInfo.activationDtype` says so. Default `f32`, which is exact like PEFT.
    */
   activationDtype?: ActivationDtype;

@@ -109,12 +109,18 @@ test("the module with threads does the whole job, on either device", async (t) =
 /** Where the page has the script of helpers. Playwright does not see what a worker of a worker asks for. */
 const HELPER = "/node_modules/ia3-web/helper.js";
 
-test("a helper that is cut off stops the engine, and the next call starts a fresh one with all adapters", async (t) => {
+/** A script in place of the helper's that is there for one test. */
+function helperScript(t, text) {
   const folder = mkdtempSync(join(tmpdir(), "ia3-web-helper-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const script = join(folder, "helper.js");
+  writeFileSync(script, text);
+  return script;
+}
+
+test("a helper that is cut off stops the engine, and the next call starts a fresh one with all adapters", async (t) => {
   // It says that it helps, and counts itself as lost, which is all that a trap leaves behind.
-  writeFileSync(script, `addEventListener("message", ({ data }) => {
+  const script = helperScript(t, `addEventListener("message", ({ data }) => {
     postMessage(null);
     Atomics.add(new Int32Array(data.memory.buffer), data.lost / 4, 1);
   });`);
@@ -138,4 +144,19 @@ test("a helper that cannot start is told by its name", async (t) => {
     [TINY.mean],
   );
   isError(error, "file-unreachable", /helper\.js.*worker-threads\.js.*threads: 1/);
+});
+
+test("a helper that could not start is tried again by the next load in a worker of the caller's", async (t) => {
+  const script = helperScript(t, `throw new Error("not yet");`);
+  const { page } = await isolated(t, { replaced: { [HELPER]: script }, expected: /not yet/ });
+  const load = () => page.evaluate(
+    async ([source]) => {
+      globalThis.worker ??= new Worker(new URL("/node_modules/ia3-web/worker-threads.js", location.href), { type: "module" });
+      return job.caught(ia3, ia3.Model.fromPretrained(source, { baseUrl: "/hub", device: "wasm", threads: 2, worker }));
+    },
+    [TINY.mean],
+  );
+  isError(await load(), "file-unreachable", /helper\.js/);
+  copyFileSync(join(plainPage(), HELPER), script);
+  assert.equal((await load()).code, "none");
 });
