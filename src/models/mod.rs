@@ -26,7 +26,7 @@ pub use language::Language;
 pub use layers::Builder;
 pub use padding::Padding;
 pub use shape::{BatchShape, MOST_AT_ONCE};
-pub use weight::{Format, Formats, Weight, WeightLeaf, kept_shape};
+pub use weight::{Format, Formats, Weight, WeightLeaf, turned_if};
 
 use crate::adapter::{Base, HeadModule, Layout, Site, TaskType};
 use crate::checkpoint::Fields;

@@ -55,13 +55,13 @@ impl Weight {
 impl WeightLeaf<'_> {
     /// Shape of all parts together, as they are kept.
     pub fn shape(&self) -> Shape {
-        kept_shape(packed_shape(self.parts), self.format)
+        turned_if(self.format.turned, packed_shape(self.parts))
     }
 }
 
-/// The shape in which a tensor of Hugging Face's `shape` is kept.
-pub fn kept_shape(mut shape: Shape, format: Format) -> Shape {
-    if format.turned {
+/// From a tensor's shape in Hugging Face's files to that in which it is kept, or back.
+pub fn turned_if(turned: bool, mut shape: Shape) -> Shape {
+    if turned {
         shape.reverse();
     }
     shape

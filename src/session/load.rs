@@ -7,7 +7,7 @@ use crate::adapter::{Head, HeadLayer};
 use crate::checkpoint::gguf::Outline;
 use crate::checkpoint::{Arrived, HostTensor, StoredTensor, StreamReader};
 use crate::error::{Error, Result};
-use crate::models::{Format, Weight, kept_shape};
+use crate::models::{Format, Weight, turned_if};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -165,7 +165,7 @@ impl Session {
         };
         let packed = &mut loader.wanted[at];
         let format = Format { kind: tensor.kind(), turned };
-        let expected = kept_shape(packed.weight.parts[part].1.clone(), format);
+        let expected = turned_if(turned, packed.weight.parts[part].1.clone());
         if tensor.shape != expected {
             return Err(Error::TensorShape { name: name.into(), expected, found: tensor.shape });
         }

@@ -5,7 +5,7 @@ use crate::adapter::merge::{check_biases, fold, weight_for};
 use crate::adapter::{Adapter, TaskType};
 use crate::checkpoint::{BlockType, Elements, HostTensor, StoredTensor, safetensors};
 use crate::error::{Error, Result};
-use crate::models::kept_shape;
+use crate::models::turned_if;
 use serde::{Deserialize, Serialize};
 
 /// The kind of file that is written.
@@ -57,11 +57,7 @@ pub(super) struct Entry {
 impl Entry {
     /// Its shape in Hugging Face's files.
     fn hub_shape(&self) -> Vec<usize> {
-        let mut shape = self.shape.clone();
-        if self.turned {
-            shape.reverse();
-        }
-        shape
+        turned_if(self.turned, self.shape.clone())
     }
 }
 
@@ -194,7 +190,7 @@ impl Session {
                 let mut start = 0;
                 for (part, shape) in leaf.parts {
                     let source = Source::Device { leaf: leaf.name.clone(), start };
-                    let kept = kept_shape(shape.clone(), leaf.format);
+                    let kept = turned_if(leaf.format.turned, shape.clone());
                     entries.push(Entry { turned: leaf.format.turned, ..entry(self.model.full(part), &kept, source) });
                     start += shape.iter().product::<usize>();
                 }
