@@ -201,7 +201,7 @@ export interface DeviceInfo {
   limits: Record<string, number>;
   /** Threads that share the work on the processor; 1 on WebGPU. */
   threads: number;
-  /** In which activations are kept: `f16` only where it was asked for and the device can. */
+  /** The number format in which activations are kept: `f16` only where it was asked for and the device can. */
   activationDtype: ActivationDtype;
 }
 
