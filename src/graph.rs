@@ -21,7 +21,7 @@ pub struct Id(pub usize);
 pub enum Dtype {
     /// 32-bit float.
     F32,
-    /// 16-bit float, as which a value of the forward pass may be kept that kernels compute, as all others, in 32 bits: see [`crate::half`].
+    /// 16-bit float: how a value of the forward pass may be kept, though it is computed in 32 bits as all others are. See [`crate::halve`].
     F16,
     /// 32-bit unsigned integer: token ids, labels, adapter slots.
     U32,
@@ -56,9 +56,9 @@ pub struct Value {
 }
 
 impl Value {
-    /// Elements.
+    /// Elements; more than can be addressed are as many as can be, which no device has room for.
     pub fn elements(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |count, size| count.saturating_mul(*size))
     }
 
     /// Units of four bytes that it takes where it is computed or kept as a state.
@@ -197,5 +197,17 @@ impl Graph {
     fn value(&mut self, shape: Shape, dtype: Dtype, leaf: Option<Leaf>) -> Id {
         self.values.push(Value { shape, dtype, leaf });
         Id(self.values.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_takes_whole_words_and_no_more_than_there_are() {
+        let words = |shape: &[usize], dtype| Value { shape: shape.to_vec(), dtype, leaf: None }.words();
+        assert_eq!([Dtype::F32, Dtype::F16].map(|dtype| words(&[3, 5], dtype)), [15, 8]);
+        assert_eq!(words(&[usize::MAX / 2, 3], Dtype::F32), usize::MAX);
     }
 }

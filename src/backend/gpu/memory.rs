@@ -77,7 +77,7 @@ impl Memory {
 
     /// Sizes are rounded up to a vec4, so that kernels may read in vec4.
     fn buffer(&self, what: &str, words: usize, usage: BufferUsages) -> Result<Buffer> {
-        let size = words.next_multiple_of(4).max(4) as u64 * 4;
+        let size = (words as u64).div_ceil(4).max(1).saturating_mul(16);
         let limits = self.device.limits();
         if size > limits.max_buffer_size || size > limits.max_storage_buffer_binding_size {
             return Err(Error::OutOfMemory { what: what.into(), bytes: size });
