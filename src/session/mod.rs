@@ -15,6 +15,7 @@ mod matmul;
 mod merge;
 mod merge_gguf;
 mod objective;
+mod options;
 mod profile;
 mod programs;
 mod rank;
@@ -37,6 +38,7 @@ pub use infer::{Answer, Embeddings, InferOptions, Selection, Text};
 pub use language::{Continuation, Scored};
 pub use matmul::Matmul;
 pub use merge::{MergeFormat, MergeOptions, MergedFile};
+pub use options::SessionOptions;
 pub use profile::StepTime;
 pub use rank::{Choice, ChooseOptions, Ranking};
 pub use run::{EndReason, TrainEvent, TrainResult};
@@ -55,48 +57,8 @@ use crate::models::{BatchShape, Model, Output};
 use crate::plan::Plan;
 use crate::train::{forward_plan, training_plan};
 use programs::Programs;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use task::mismatch;
-
-/// How a session is set up.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SessionOptions {
-    /// Hub id of the base model, for the adapters' configuration files.
-    #[serde(default)]
-    pub model_id: Option<String>,
-    /// Revision of the base model, likewise.
-    #[serde(default)]
-    pub revision: Option<String>,
-    /// What the model is used for.
-    pub task: Task,
-    /// The labels, in the order of the head's rows.
-    #[serde(default)]
-    pub labels: Vec<String>,
-    /// How token states become one vector: "mean" or "pooler".
-    pub pooling: Pooling,
-    /// Seed of a fresh pooler head.
-    #[serde(default)]
-    pub seed: u64,
-    /// The number format in which matrices are kept: where it is absent, that of a GGUF's own, and floats of other files.
-    #[serde(default)]
-    pub dtype: Option<Dtype>,
-    /// The number format in which activations are kept.
-    #[serde(default)]
-    pub activation_dtype: ActivationDtype,
-}
-
-impl SessionOptions {
-    /// Names of the head's rows: those of a span are its ends.
-    fn head_labels(&self) -> Vec<String> {
-        match self.task {
-            Task::QuestionAnswering => ["start", "end"].map(String::from).to_vec(),
-            Task::TextGeneration | Task::Text2textGeneration => Vec::new(),
-            Task::TextClassification | Task::TokenClassification | Task::FeatureExtraction => self.labels.clone(),
-        }
-    }
-}
 
 /// A base model with its adapters.
 pub struct Session {
@@ -124,7 +86,7 @@ pub struct Session {
 impl Session {
     /// Reads configuration and tokenizer. A device and the weights come after.
     pub fn new(config: &[u8], tokenizer: &[u8], options: SessionOptions) -> Result<Session> {
-        check_labels(&options)?;
+        options.check_labels()?;
         let model = Model::from_json(config, options.task.task_type(options.pooling))?;
         let tokenizer = Tokenizer::from_bytes(tokenizer)?;
         tokenizer.check(model.common().vocab_size, model.common().type_vocab_size)?;
@@ -279,27 +241,4 @@ impl Session {
             Err(Error::NotReady { what: "the weights are not loaded yet: load them first".into() })
         }
     }
-}
-
-fn check_labels(options: &SessionOptions) -> Result<()> {
-    let bad = |reason: String| Err(Error::BadOption { option: "labels".into(), reason });
-    match options.task {
-        Task::FeatureExtraction => return Ok(()),
-        Task::QuestionAnswering | Task::TextGeneration | Task::Text2textGeneration if options.labels.is_empty() => {
-            return Ok(());
-        }
-        Task::QuestionAnswering | Task::TextGeneration | Task::Text2textGeneration => {
-            return bad(format!("names classes, which {} does not have: leave it out", options.task.name()));
-        }
-        Task::TextClassification | Task::TokenClassification => {}
-    }
-    if options.labels.len() < 2 {
-        return bad("needs at least two names for classification".into());
-    }
-    for (at, label) in options.labels.iter().enumerate() {
-        if options.labels[..at].contains(label) {
-            return bad(format!("holds '{label}' twice"));
-        }
-    }
-    Ok(())
 }

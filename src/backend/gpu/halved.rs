@@ -12,6 +12,13 @@ struct Binding<'a> {
     vector: bool,
 }
 
+impl Binding<'_> {
+    /// What its elements are in 32 bits, and in 16.
+    fn types(&self) -> (&'static str, &'static str) {
+        if self.vector { ("vec4<f32>", "vec4<f16>") } else { ("f32", "f16") }
+    }
+}
+
 /// The source of a kernel with the bindings `half` says, by their numbers, in 16 bits an element; needs WebGPU's `shader-f16`. What is too
 /// large for them becomes the largest number of 16 bits. A binding is declared on a line of its own, and no local that is written to has its
 /// name.
@@ -24,7 +31,7 @@ pub fn halved(wgsl: &'static str, half: &[bool]) -> Cow<'static, str> {
     for line in wgsl.split_inclusive('\n') {
         match binding(line).filter(|(number, _)| half.get(*number).is_some_and(|half| *half)) {
             Some((_, binding)) => {
-                let (wide, narrow) = if binding.vector { ("vec4<f32>", "vec4<f16>") } else { ("f32", "f16") };
+                let (wide, narrow) = binding.types();
                 declared.push_str(&line.replacen(&format!("array<{wide}>"), &format!("array<{narrow}>"), 1));
                 bindings.push(binding);
             }
@@ -78,7 +85,7 @@ fn element(rest: &str, binding: &Binding, bindings: &[Binding], out: &mut String
         return 0;
     };
     let place = format!("{}[{}]", binding.name, converted(index, bindings));
-    let (wide, narrow) = if binding.vector { ("vec4<f32>", "vec4<f16>") } else { ("f32", "f16") };
+    let (wide, narrow) = binding.types();
     let read = index.len() + 2;
     let after = rest[read..].trim_start();
     let sum = ["+=", "-=", "*=", "/="].into_iter().find_map(|sign| Some((&sign[..1], after.strip_prefix(sign)?)));
